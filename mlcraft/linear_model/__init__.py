@@ -1,0 +1,24 @@
+"""Linear models with the names, parameters and behaviour of `sklearn.linear_model`."""
+
+from abc import ABCMeta
+
+import sklearn.linear_model as _reference
+
+from mlcraft.linear_model._linear_regression import LinearRegression
+from mlcraft.linear_model._ridge import Ridge
+from mlcraft.linear_model._ridge_classifier import RidgeClassifier
+from mlcraft.linear_model._ridge_regression import ridge_regression
+
+__all__ = ["LinearRegression", "Ridge", "RidgeClassifier", "ridge_regression"]
+
+# Code that asks isinstance(model, sklearn.linear_model.LinearRegression) means the model, not who wrote it;
+# RANSACRegressor without min_samples asks just that.
+for _name, _ours in (
+    ("LinearRegression", LinearRegression),
+    ("Ridge", Ridge),
+    ("RidgeClassifier", RidgeClassifier),
+):
+    _theirs = getattr(_reference, _name)
+    if isinstance(_theirs, ABCMeta):
+        _theirs.register(_ours)
+del _name, _ours, _theirs

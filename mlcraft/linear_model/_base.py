@@ -1,0 +1,52 @@
+"""What the linear estimators share: prediction, and the marks a fit leaves on an estimator."""
+
+from math import isfinite
+from typing import Any
+
+from numpy import ndarray
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mlcraft._engine.array_api import check_same_arrays
+from mlcraft._engine.least_squares import predict_linear
+
+__all__ = ["LinearEstimator"]
+
+
+class LinearEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of estimators with `coef_` and `intercept_`."""
+
+    def _linear_output(self, X: Any, method: str) -> NDArray[Any]:
+        """Return X @ coef + intercept; microseconds for a float ndarray without column names."""
+        fitted = self.__dict__
+        coef = fitted.get("coef_")
+        if (
+            type(X) is ndarray
+            and type(coef) is ndarray
+            and X.ndim == 2
+            and X.shape[1] == fitted["n_features_in_"]
+            and X.dtype == coef.dtype
+            and X.dtype.kind == "f"
+            and X.shape[0]
+            and "feature_names_in_" not in fitted
+        ):
+            output: NDArray[Any] = predict_linear(X, coef, fitted["intercept_"])
+            # NaN or infinity in X always shows in the output, so X itself is looked at only when it does
+            if isfinite(output.item() if output.size == 1 else output.sum()):
+                return output
+        return self._checked_output(X, method)
+
+    def _checked_output(self, X: Any, method: str) -> NDArray[Any]:
+        check_is_fitted(self)
+        check_same_arrays(X, self, method)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        output: NDArray[Any] = X @ self.coef_.T if self.coef_.ndim == 2 else X @ self.coef_
+        return output + self.intercept_
+
+    def _store(self, fit: Any) -> None:
+        """Keep what the engine found, apart from the shape of `coef_`, which each estimator decides."""
+        # a scalar for one-dimensional y, as scikit-learn's
+        self.intercept_ = fit.intercept[()] if self.fit_intercept else 0.0
+        self.condition_ = fit.condition
+        self.factor_ = fit.factor
