@@ -1,0 +1,112 @@
+// NumPy arrays and SciPy sparse matrices as views, without a copy. Only shapes and dtypes are checked here.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/core/types.hpp"
+#include "mlcraft/matrix/csc.hpp"
+#include "mlcraft/matrix/csr.hpp"
+#include "mlcraft/matrix/dense.hpp"
+
+namespace mlcraft::bind {
+
+namespace py = pybind11;
+
+template <class T>
+bool has_type(const py::array& a) {
+    return a.dtype().is(py::dtype::of<T>()) || py::isinstance<py::array_t<T>>(a);
+}
+
+template <class T>
+Index stride(const py::array& a, int axis, const char* name) {
+    const Index bytes = a.strides(axis), size = static_cast<Index>(sizeof(T));
+    if (bytes % size != 0 || reinterpret_cast<std::uintptr_t>(a.data()) % alignof(T) != 0)
+        throw py::value_error(std::string(name) + " is not aligned to its dtype; pass np.ascontiguousarray(" + name + ")");
+    return bytes / size;
+}
+
+template <class T>
+MatrixView<const T> matrix_view(const py::array& a, const char* name) {
+    if (!has_type<T>(a)) throw py::type_error(std::string(name) + " must have the dtype of X (float32 or float64)");
+    const T* data = static_cast<const T*>(a.data());
+    if (a.ndim() == 1) return {data, a.shape(0), 1, stride<T>(a, 0, name), 1};
+    if (a.ndim() != 2) throw py::value_error(std::string(name) + " must have one or two dimensions");
+    MatrixView<const T> view{data, a.shape(0), a.shape(1), stride<T>(a, 0, name), stride<T>(a, 1, name)};
+    if (view.rows <= 1) view.row_stride = view.cols * view.col_stride;  // NumPy leaves these strides undefined
+    if (view.cols <= 1) view.col_stride = 1;
+    return view;
+}
+
+template <class T>
+VectorView<const T> vector_view(const py::object& object, Index size, const char* name) {
+    if (object.is_none()) return {};
+    const auto a = py::cast<py::array>(object);
+    if (!has_type<T>(a)) throw py::type_error(std::string(name) + " must have the dtype of X (float32 or float64)");
+    if (a.ndim() != 1 || a.shape(0) != size)
+        throw py::value_error(std::string(name) + " must have one dimension and as many elements as X has rows");
+    return {static_cast<const T*>(a.data()), size, stride<T>(a, 0, name)};
+}
+
+inline py::array sparse_part(const py::object& x, const char* name) {
+    return py::array::ensure(x.attr(name), py::array::c_style);
+}
+
+// Calls visit(matrix) with the view of a compressed sparse matrix; its arrays are kept alive meanwhile.
+template <template <class, class> class Sparse, class T, class I, class Visit>
+auto visit_compressed(const py::array& data, const py::array& indices, const py::array& start, Index rows, Index cols,
+                      Visit&& visit) {
+    const Sparse<T, I> matrix(static_cast<const T*>(data.data()), static_cast<const I*>(indices.data()),
+                              static_cast<const I*>(start.data()), rows, cols);
+    return visit(matrix);
+}
+
+template <template <class, class> class Sparse, class Visit>
+auto visit_sparse(const py::object& x, Visit&& visit) {
+    const py::array data = sparse_part(x, "data"), indices = sparse_part(x, "indices"), start = sparse_part(x, "indptr");
+    const auto shape = py::cast<std::pair<Index, Index>>(x.attr("shape"));
+    const bool narrow = has_type<std::int32_t>(indices) && has_type<std::int32_t>(start);
+    if (!narrow && !(has_type<std::int64_t>(indices) && has_type<std::int64_t>(start)))
+        throw py::type_error("indices and indptr of a sparse X must both be int32 or both int64");
+    if (has_type<double>(data))
+        return narrow ? visit_compressed<Sparse, double, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
+                      : visit_compressed<Sparse, double, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
+    if (!has_type<float>(data)) throw py::type_error("X must be float32 or float64");
+    return narrow ? visit_compressed<Sparse, float, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
+                  : visit_compressed<Sparse, float, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
+}
+
+template <class Visit>
+auto visit_dense(const py::array& x, Visit&& visit) {
+    if (x.ndim() != 2) throw py::value_error("X must have two dimensions");
+    if (has_type<double>(x)) return visit(DenseMatrix<double>(matrix_view<double>(x, "X")));
+    if (has_type<float>(x)) return visit(DenseMatrix<float>(matrix_view<float>(x, "X")));
+    throw py::type_error("X must be float32 or float64");
+}
+
+template <class T>
+py::array_t<T> to_array(const std::vector<double>& values, std::vector<Index> shape) {
+    py::array_t<T> out(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+    T* data = out.mutable_data();
+    for (std::size_t i = 0; i < values.size(); ++i) data[i] = static_cast<T>(values[i]);
+    return out;
+}
+
+inline void raise_if_interrupted(Status status) {
+    if (status == Status::interrupted) throw py::error_already_set();
+}
+
+void register_least_squares(py::module_& m);
+void register_matrix(py::module_& m);
+void register_descent(py::module_& m);
+void register_predict(py::module_& m);
+void register_system(py::module_& m);
+
+}  // namespace mlcraft::bind

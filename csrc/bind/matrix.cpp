@@ -1,0 +1,127 @@
+#include <algorithm>
+
+#include "arrays.hpp"
+#include "mlcraft/matrix/centred.hpp"
+
+namespace mlcraft::bind {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+template <class Visit>
+auto visit(const py::object& x, Visit&& f) {
+    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), f);
+    const auto format = py::cast<std::string>(x.attr("format"));
+    if (format == "csc") return visit_sparse<CscMatrix>(x, f);
+    return visit_sparse<CsrMatrix>(x, f);
+}
+
+const double* data_or_null(const std::optional<Doubles>& a, Index size) {
+    if (!a) return nullptr;
+    if (a->size() != size) throw py::value_error("centre and scale need an element for each column");
+    return a->data();
+}
+
+// The matrix contract, for tests and for tools that bring their own algorithm. Results are double.
+struct MatrixOperations {
+    py::object x;
+    std::optional<Doubles> centre, scale;
+
+    template <class Function>
+    py::array_t<double> run(Function&& f) const {
+        return visit(x, [&](const auto& m) {
+            const CentredMatrix<std::decay_t<decltype(m)>> matrix(m, data_or_null(centre, m.cols()),
+                                                                  data_or_null(scale, m.cols()));
+            return f(m, matrix);
+        });
+    }
+};
+
+template <class T>
+std::vector<T> cast_to(const Doubles& v, Index size, const char* name) {
+    if (v.size() != size) throw py::value_error(std::string(name) + " has the wrong length");
+    return std::vector<T>(v.data(), v.data() + v.size());
+}
+
+py::array_t<double> matrix_times(const MatrixOperations& self, const Doubles& v, Index begin, Index end) {
+    return self.run([&](const auto& m, const auto& matrix) {
+        using T = typename std::decay_t<decltype(m)>::value_type;
+        const Index last = end < 0 ? m.rows() : end;
+        std::vector<T> eta(static_cast<std::size_t>(last - begin), T(0));
+        if (v.size() != m.cols()) throw py::value_error("v needs an element for each column");
+        matrix.times(begin, last - begin, v.data(), eta.data());
+        return to_array<double>(std::vector<double>(eta.begin(), eta.end()), {last - begin});
+    });
+}
+
+py::array_t<double> matrix_transposed_times(const MatrixOperations& self, const Doubles& r, Index begin, Index end) {
+    return self.run([&](const auto& m, const auto& matrix) {
+        using T = typename std::decay_t<decltype(m)>::value_type;
+        const Index last = end < 0 ? m.rows() : end;
+        const std::vector<T> values = cast_to<T>(r, last - begin, "r");
+        std::vector<double> g(static_cast<std::size_t>(m.cols()), 0.0);
+        matrix.transposed_times(begin, last - begin, values.data(), g.data());
+        return to_array<double>(g, {m.cols()});
+    });
+}
+
+py::array_t<double> matrix_gram(const MatrixOperations& self, const std::optional<Doubles>& w, Index begin, Index end) {
+    return self.run([&](const auto& m, const auto& matrix) {
+        using T = typename std::decay_t<decltype(m)>::value_type;
+        const Index p = m.cols(), last = end < 0 ? m.rows() : end;
+        std::vector<T> weights;
+        if (w) weights = cast_to<T>(*w, last - begin, "sample_weight");
+        std::vector<double> g(static_cast<std::size_t>(p * p), 0.0);
+        matrix.gram(begin, last - begin, w ? weights.data() : nullptr, g.data());
+        for (Index i = 0; i < p; ++i)
+            for (Index j = 0; j < i; ++j) g[i * p + j] = g[j * p + i];
+        return to_array<double>(g, {p, p});
+    });
+}
+
+// [dot, squared norm] of column j, and r + a x_j; the same for row i without the norm.
+py::tuple matrix_column(const MatrixOperations& self, Index j, double a, const Doubles& r) {
+    return visit(self.x, [&](const auto& m) {
+        using T = typename std::decay_t<decltype(m)>::value_type;
+        std::vector<T> values = cast_to<T>(r, m.rows(), "r");
+        const double dot = m.column_dot(j, values.data());
+        m.column_axpy(j, static_cast<T>(a), values.data());
+        return py::make_tuple(dot, m.column_squared_norm(j),
+                              to_array<double>(std::vector<double>(values.begin(), values.end()), {m.rows()}));
+    });
+}
+
+py::tuple matrix_row(const MatrixOperations& self, Index i, double a, const Doubles& v) {
+    return visit(self.x, [&](const auto& m) {
+        using T = typename std::decay_t<decltype(m)>::value_type;
+        std::vector<T> values = cast_to<T>(v, m.cols(), "v");
+        const double dot = m.row_dot(i, values.data());
+        m.row_axpy(i, static_cast<T>(a), values.data());
+        return py::make_tuple(dot, to_array<double>(std::vector<double>(values.begin(), values.end()), {m.cols()}));
+    });
+}
+
+py::array_t<double> matrix_read(const MatrixOperations& self, Index begin, Index end) {
+    return self.run([&](const auto& m, const auto&) {
+        const Index last = end < 0 ? m.rows() : end, count = last - begin;
+        std::vector<double> columns(static_cast<std::size_t>(count * m.cols()));
+        m.read(begin, count, columns.data(), count);
+        return to_array<double>(columns, {m.cols(), count});
+    });
+}
+
+}  // namespace
+
+void register_matrix(py::module_& m) {
+    py::class_<MatrixOperations>(m, "Matrix")
+        .def(py::init<py::object, std::optional<Doubles>, std::optional<Doubles>>(), py::arg("x"),
+             py::arg("centre") = py::none(), py::arg("scale") = py::none())
+        .def("times", &matrix_times, py::arg("v"), py::arg("begin") = 0, py::arg("end") = -1)
+        .def("transposed_times", &matrix_transposed_times, py::arg("r"), py::arg("begin") = 0, py::arg("end") = -1)
+        .def("gram", &matrix_gram, py::arg("sample_weight") = py::none(), py::arg("begin") = 0, py::arg("end") = -1)
+        .def("column", &matrix_column, py::arg("j"), py::arg("a"), py::arg("r"))
+        .def("row", &matrix_row, py::arg("i"), py::arg("a"), py::arg("v"))
+        .def("read", &matrix_read, py::arg("begin") = 0, py::arg("end") = -1);
+}
+
+}  // namespace mlcraft::bind

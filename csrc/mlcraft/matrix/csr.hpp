@@ -1,0 +1,106 @@
+// Compressed sparse rows: row i holds values[k] in columns indices[k] for k in [start[i], start[i+1]).
+#pragma once
+
+#include <algorithm>
+
+#include "mlcraft/core/types.hpp"
+
+namespace mlcraft {
+
+template <class T, class I>
+class CsrMatrix {  // the contract is that of DenseMatrix
+public:
+    using value_type = T;
+    CsrMatrix(const T* values, const I* indices, const I* start, Index rows, Index cols)
+        : values_(values), indices_(indices), start_(start), rows_(rows), cols_(cols) {}
+
+    Index rows() const { return rows_; }
+    Index cols() const { return cols_; }
+    Index stored() const { return static_cast<Index>(start_[rows_]); }
+
+    template <class V>  // vectors may be wider than the data
+    void times(Index begin, Index count, const V* v, V* eta) const {
+        for (Index i = 0; i < count; ++i) eta[i] += static_cast<V>(row_dot(begin + i, v));
+    }
+    template <class V>
+    void transposed_times(Index begin, Index count, const V* r, double* g) const {
+        for (Index i = 0; i < count; ++i) {
+            const double a = static_cast<double>(r[i]);
+            for (I k = start_[begin + i]; k < start_[begin + i + 1]; ++k)
+                g[indices_[k]] += a * static_cast<double>(values_[k]);
+        }
+    }
+    void gram(Index begin, Index count, const T* w, double* G) const { gram(begin, count, w, 0, cols_, G); }
+
+    // Only rows [first, last) of G, so that threads can share one G.
+    void gram(Index begin, Index count, const T* w, Index first, Index last, double* G) const {
+        for (Index i = 0; i < count; ++i) {
+            const double weight = w ? static_cast<double>(w[i]) : 1.0;
+            const I from = start_[begin + i], to = start_[begin + i + 1];
+            for (I k = from; k < to; ++k) {
+                const Index a = static_cast<Index>(indices_[k]);
+                if (a < first || a >= last) continue;
+                const double scaled = weight * static_cast<double>(values_[k]);
+                double* row = G + a * cols_;
+                for (I m = from; m < to; ++m) {  // unsorted and repeated indices are allowed
+                    const Index b = static_cast<Index>(indices_[m]);
+                    if (b >= a) row[b] += scaled * static_cast<double>(values_[m]);
+                }
+            }
+        }
+    }
+    void read(Index begin, Index count, double* out, Index ld) const {
+        for (Index j = 0; j < cols_; ++j) std::fill(out + j * ld, out + j * ld + count, 0.0);
+        for (Index i = 0; i < count; ++i)
+            for (I k = start_[begin + i]; k < start_[begin + i + 1]; ++k)
+                out[static_cast<Index>(indices_[k]) * ld + i] += static_cast<double>(values_[k]);
+    }
+
+    // out += w * (values of row i)^2, by column
+    void add_squares(Index i, double w, double* out) const {
+        for (I k = start_[i]; k < start_[i + 1]; ++k)
+            out[indices_[k]] += w * static_cast<double>(values_[k]) * static_cast<double>(values_[k]);
+    }
+
+    double column_dot(Index j, const T* r) const {
+        double sum = 0;
+        for (Index i = 0; i < rows_; ++i)
+            for (I k = start_[i]; k < start_[i + 1]; ++k)
+                if (static_cast<Index>(indices_[k]) == j)
+                    sum += static_cast<double>(values_[k]) * static_cast<double>(r[i]);
+        return sum;
+    }
+    void column_axpy(Index j, T a, T* r) const {
+        for (Index i = 0; i < rows_; ++i)
+            for (I k = start_[i]; k < start_[i + 1]; ++k)
+                if (static_cast<Index>(indices_[k]) == j) r[i] += a * values_[k];
+    }
+    double column_squared_norm(Index j) const {
+        double sum = 0;
+        for (Index i = 0; i < rows_; ++i) {
+            double value = 0;
+            for (I k = start_[i]; k < start_[i + 1]; ++k)
+                if (static_cast<Index>(indices_[k]) == j) value += static_cast<double>(values_[k]);
+            sum += value * value;
+        }
+        return sum;
+    }
+    template <class V>
+    double row_dot(Index i, const V* v) const {
+        double sum = 0;
+        for (I k = start_[i]; k < start_[i + 1]; ++k)
+            sum += static_cast<double>(values_[k]) * static_cast<double>(v[indices_[k]]);
+        return sum;
+    }
+    void row_axpy(Index i, T a, T* v) const {
+        for (I k = start_[i]; k < start_[i + 1]; ++k) v[indices_[k]] += a * values_[k];
+    }
+
+private:
+    const T* values_;
+    const I* indices_;
+    const I* start_;
+    Index rows_, cols_;
+};
+
+}  // namespace mlcraft

@@ -1,0 +1,101 @@
+// Dense storage: C order, F order and every strided view of them.
+#pragma once
+
+#include <algorithm>
+
+#include "mlcraft/core/types.hpp"
+#include "mlcraft/simd/kernels.hpp"
+
+namespace mlcraft {
+
+// The contract of a design matrix, for rows [begin, begin + count):
+//   times             eta += X v
+//   transposed_times  g += X' r          (sums over samples in double)
+//   gram              G += X' diag(w) X  (upper triangle, row-major, double; w null: ones)
+//   read              dense copy of the rows, column by column
+// and by column: dot, axpy, squared norm; by row: dot, axpy. Everything is const and stateless.
+template <class T>
+class DenseMatrix {
+public:
+    using value_type = T;
+    explicit DenseMatrix(MatrixView<const T> view) : view_(view) {}
+
+    Index rows() const { return view_.rows; }
+    Index cols() const { return view_.cols; }
+    MatrixView<const T> view() const { return view_; }
+
+    void times(Index begin, Index count, const T* v, T* eta) const {
+        const auto& kernels = simd::kernels().of<T>();
+        const MatrixView<const T> x = view_.row_range(begin, count);
+        if (x.col_stride == 1) {
+            kernels.dots(x.data, x.row_stride, count, x.cols, v, eta);
+        } else if (x.row_stride == 1) {
+            kernels.axpys(x.data, x.col_stride, x.cols, count, v, eta);
+        } else {
+            for (Index i = 0; i < count; ++i)
+                for (Index j = 0; j < x.cols; ++j) eta[i] += x(i, j) * v[j];
+        }
+    }
+
+    void transposed_times(Index begin, Index count, const T* r, double* g) const {
+        constexpr Index chunk = 256;  // columns whose sums are kept in the type of the data for the rows at hand
+        const auto& kernels = simd::kernels().of<T>();
+        const MatrixView<const T> x = view_.row_range(begin, count);
+        T part[chunk];
+        for (Index first = 0; first < x.cols; first += chunk) {
+            const Index cols = std::min(chunk, x.cols - first);
+            std::fill(part, part + cols, T(0));
+            const T* data = x.data + first * x.col_stride;
+            if (x.col_stride == 1) {
+                kernels.axpys(data, x.row_stride, count, cols, r, part);
+            } else if (x.row_stride == 1) {
+                kernels.dots(data, x.col_stride, cols, count, r, part);
+            } else {
+                for (Index i = 0; i < count; ++i)
+                    for (Index j = 0; j < cols; ++j) part[j] += x(i, first + j) * r[i];
+            }
+            for (Index j = 0; j < cols; ++j) g[first + j] += static_cast<double>(part[j]);
+        }
+    }
+
+    void gram(Index begin, Index count, const T* w, double* G) const {
+        const Index p = view_.cols;
+        for (Index i = 0; i < count; ++i)
+            for (Index a = 0; a < p; ++a) {
+                const double scaled = static_cast<double>(view_(begin + i, a)) * (w ? static_cast<double>(w[i]) : 1.0);
+                for (Index b = a; b < p; ++b) G[a * p + b] += scaled * static_cast<double>(view_(begin + i, b));
+            }
+    }
+
+    void read(Index begin, Index count, double* out, Index ld) const {
+        for (Index j = 0; j < view_.cols; ++j)
+            for (Index i = 0; i < count; ++i) out[j * ld + i] = static_cast<double>(view_(begin + i, j));
+    }
+
+    double column_dot(Index j, const T* r) const {
+        double sum = 0;
+        for (Index i = 0; i < view_.rows; ++i) sum += static_cast<double>(view_(i, j)) * static_cast<double>(r[i]);
+        return sum;
+    }
+    void column_axpy(Index j, T a, T* r) const {
+        for (Index i = 0; i < view_.rows; ++i) r[i] += a * view_(i, j);
+    }
+    double column_squared_norm(Index j) const {
+        double sum = 0;
+        for (Index i = 0; i < view_.rows; ++i) sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
+        return sum;
+    }
+    double row_dot(Index i, const T* v) const {
+        double sum = 0;
+        for (Index j = 0; j < view_.cols; ++j) sum += static_cast<double>(view_(i, j)) * static_cast<double>(v[j]);
+        return sum;
+    }
+    void row_axpy(Index i, T a, T* v) const {
+        for (Index j = 0; j < view_.cols; ++j) v[j] += a * view_(i, j);
+    }
+
+private:
+    MatrixView<const T> view_;
+};
+
+}  // namespace mlcraft

@@ -1,0 +1,83 @@
+// The table of hand-written inner loops. One source, kernels.cpp, is compiled once for each instruction set; the table
+// of the best one that the machine has is chosen when the module loads (dispatch.cpp).
+#pragma once
+
+#include "mlcraft/core/types.hpp"
+
+namespace mlcraft::simd {
+
+// Packed panels: `depth` rows of a matrix Z in strips of `lanes` columns, strip after strip, each strip row by row:
+// element (row, column) lies at packed[(column / lanes) * depth * lanes + row * lanes + column % lanes].
+template <class T>
+struct GramKernel {
+    Index lanes;  // columns in a strip
+
+    // packed[., first + j] = x(., j) - shift[j] for j < cols, and weighted = weight * packed where weight is given.
+    void (*pack)(MatrixView<const T> x, const T* shift, VectorView<const T> weight, Index first, Index depth, T* packed,
+                 T* weighted);
+
+    // out += A' B for the upper triangle of strip pairs (row-major, leading dimension ld = strips * lanes), row strips
+    // [begin, end). Row strips from `targets` on meet only themselves and the last strip.
+    void (*by_rows)(const T* a, const T* b, Index depth, Index strips, Index targets, Index begin, Index end,
+                    double* out, Index ld);
+
+    // The same for one group of adjacent column strips [begin, end), against all row strips above them.
+    void (*by_columns)(const T* a, const T* b, Index depth, Index strips, Index targets, Index begin, Index end,
+                       double* out, Index ld);
+    Index group;  // column strips in a group
+};
+
+template <class T>
+struct Kernels {
+    GramKernel<T> narrow;  // for few columns: short strips, little padding
+    GramKernel<T> wide;
+
+    // out[i] += x_i . v for `count` contiguous vectors x_i = x + i * stride of `length` elements.
+    void (*dots)(const T* x, Index stride, Index count, Index length, const T* v, T* out);
+    // out += sum_i a[i] x_i for the same vectors.
+    void (*axpys)(const T* x, Index stride, Index count, Index length, const T* a, T* out);
+    // The sum of all elements: the cheapest pass over memory, which measures the machine's limit.
+    double (*sum)(const T* x, Index size);
+};
+
+// Double-double gradient of least squares, see solver/refinement.hpp. All arrays hold `block` (<= 64) rows, column by
+// column (column stride 64): a = x - mean exactly as hi + lo, coefficients as hi + lo.
+struct ExtendedKernels {
+    // (rh, rl) -= sum_j (a_hi_j + a_lo_j) (b_hi_j + b_lo_j)
+    void (*residual)(const double* a_hi, const double* a_lo, Index cols, const double* b_hi, const double* b_lo,
+                     double* r_hi, double* r_lo);
+    // (g_hi_j, g_lo_j) += sum_i a_ij r_i
+    void (*gradient)(const double* a_hi, const double* a_lo, Index cols, const double* r_hi, const double* r_lo,
+                     double* g_hi, double* g_lo);
+    // (hi, lo) = x - mean without error, for one column
+    void (*centre)(const double* x, double mean, double* hi, double* lo);
+};
+inline constexpr Index extended_block = 64;
+
+struct KernelTable {
+    const char* name;
+    Kernels<double> f64;
+    Kernels<float> f32;
+    ExtendedKernels extended;
+
+    template <class T>
+    const Kernels<T>& of() const;
+};
+
+template <>
+inline const Kernels<double>& KernelTable::of<double>() const {
+    return f64;
+}
+template <>
+inline const Kernels<float>& KernelTable::of<float>() const {
+    return f32;
+}
+
+// The table in use: the best level of this machine, or the one named by the environment variable MLCRAFT_SIMD
+// (baseline, avx2, avx512) if the machine has it.
+const KernelTable& kernels();
+const char* simd_level();
+// Null-terminated list of the levels that this build and this machine have, best last.
+const char* const* available_levels();
+
+}  // namespace mlcraft::simd

@@ -1,0 +1,250 @@
+#include "mlcraft/solver/gradient_descent.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/loss/loss.hpp"
+#include "mlcraft/matrix/csr.hpp"
+#include "mlcraft/matrix/dense.hpp"
+#include "mlcraft/penalty/l2.hpp"
+
+namespace mlcraft {
+namespace {
+
+constexpr Index rows_per_lane = 4096;
+constexpr Index max_lanes = 64;
+constexpr Index block_elements = 1 << 15;  // a block of rows stays in the second-level cache between its two uses
+
+Index block_rows(Index cols) { return std::clamp<Index>(block_elements / std::max<Index>(cols, 1) / 8 * 8, 64, 512); }
+
+// Runs body(begin, count, scratch) over blocks of rows, lane by lane; each lane has its own sums (added in order).
+template <class Body>
+std::vector<double> sum_over_rows(Index n, Index cols, Index sums, int threads, Body&& body) {
+    const Index rows = block_rows(cols), blocks = (n + rows - 1) / rows;
+    const Index lanes = std::clamp<Index>(n / rows_per_lane, 1, max_lanes);
+    std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
+    parallel_tasks(lanes, threads, [&](Index lane) {
+        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
+            body(b * rows, std::min(rows, n - b * rows), parts.data() + lane * sums);
+    });
+    for (Index lane = 1; lane < lanes; ++lane)
+        for (Index j = 0; j < sums; ++j) parts[j] += parts[lane * sums + j];
+    parts.resize(static_cast<std::size_t>(sums));
+    return parts;
+}
+
+}  // namespace
+
+template <class Matrix>
+FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                     VectorView<const typename Matrix::value_type> weight, const char* loss, const double* coef,
+                     double intercept, int threads) {
+    using T = typename Matrix::value_type;
+    const Index p = x.cols();
+    const LossBlock<T> block = find_loss<T>(loss);
+    const std::vector<T> v(coef, coef + p);
+    const std::vector<double> sums =
+        sum_over_rows(x.rows(), p, p + 3, threads, [&](Index begin, Index count, double* out) {
+            T eta[512];
+            std::fill(eta, eta + count, static_cast<T>(intercept));
+            x.times(begin, count, v.data(), eta);
+            const auto w = weight.slice(begin, count);
+            out[p] += block(count, y.slice(begin, count), w, eta);
+            double total = 0, weights = static_cast<double>(count);
+            for (Index i = 0; i < count; ++i) total += static_cast<double>(eta[i]);
+            if (w) {
+                weights = 0;
+                for (Index i = 0; i < count; ++i) weights += static_cast<double>(w[i]);
+            }
+            out[p + 1] += total;
+            out[p + 2] += weights;
+            x.transposed_times(begin, count, eta, out);
+        });
+    FusedPass pass;
+    pass.weight_sum = sums[p + 2];
+    const double share = 1.0 / pass.weight_sum;
+    pass.value = sums[p] * share;
+    pass.intercept_gradient = sums[p + 1] * share;
+    pass.gradient.assign(sums.begin(), sums.begin() + p);
+    for (double& g : pass.gradient) g *= share;
+    return pass;
+}
+
+namespace {
+
+// The problem in scaled coordinates: eta = c + (X - m) S beta.
+template <class Matrix>
+class ScaledProblem {
+public:
+    using T = typename Matrix::value_type;
+    ScaledProblem(const Matrix& x, VectorView<const T> y, VectorView<const T> weight, const DescentOptions& options)
+        : x_(x), y_(y), weight_(weight), options_(options), mean_(x.cols(), 0.0), scale_(x.cols(), 0.0) {
+        const Index p = x.cols();
+        const std::vector<double> sums =
+            sum_over_rows(x.rows(), p, 2 * p + 1, options.threads, [&](Index begin, Index count, double* out) {
+                std::vector<double> rows(static_cast<std::size_t>(count * p));
+                x.read(begin, count, rows.data(), count);
+                for (Index i = 0; i < count; ++i)
+                    out[2 * p] += weight ? static_cast<double>(weight[begin + i]) : 1.0;
+                for (Index j = 0; j < p; ++j)
+                    for (Index i = 0; i < count; ++i) {
+                        const double w = weight ? static_cast<double>(weight[begin + i]) : 1.0, v = rows[j * count + i];
+                        out[j] += w * v;
+                        out[p + j] += w * v * v;
+                    }
+            });
+        for (Index j = 0; j < p; ++j) {
+            const double mean = sums[j] / sums[2 * p], square = sums[p + j] / sums[2 * p];
+            if (options.fit_intercept) mean_[j] = mean;
+            const double spread = options.fit_intercept ? square - mean * mean : square;
+            scale_[j] = spread > 1e-14 * square ? 1.0 / std::sqrt(spread) : 0.0;
+        }
+    }
+
+    double evaluate(const std::vector<double>& beta, double c, std::vector<double>& gradient, double& g0) const {
+        const Index p = x_.cols();
+        std::vector<double> b(p);
+        double offset = 0;
+        for (Index j = 0; j < p; ++j) {
+            b[j] = scale_[j] * beta[j];
+            offset += mean_[j] * b[j];
+        }
+        const FusedPass pass = fused_pass(x_, y_, weight_, options_.loss, b.data(), c - offset, options_.threads);
+        const L2Penalty penalty{options_.alpha};
+        g0 = options_.fit_intercept ? pass.intercept_gradient : 0.0;
+        for (Index j = 0; j < p; ++j)
+            gradient[j] = scale_[j] * (pass.gradient[j] - mean_[j] * pass.intercept_gradient + penalty.gradient(b[j]));
+        return pass.value + penalty.value(b.data(), p);
+    }
+
+    // Largest eigenvalue of the scaled Hessian of the squared loss; a bound for losses with hessian <= 1.
+    double curvature() const {
+        const Index p = x_.cols();
+        std::vector<double> v(p), g(p), zero(p, 0.0), base(p);
+        double g0 = 0, largest = 1;
+        for (Index j = 0; j < p; ++j) v[j] = scale_[j] > 0 ? 1.0 + 0.1 * static_cast<double>(j % 7) : 0.0;
+        evaluate(zero, 0, base, g0);
+        for (int iteration = 0; iteration < 30; ++iteration) {
+            double norm = 0;
+            for (double e : v) norm += e * e;
+            norm = std::sqrt(norm);
+            if (!(norm > 0)) return 1;
+            for (double& e : v) e /= norm;
+            evaluate(v, 0, g, g0);
+            double size = 0;
+            for (Index j = 0; j < p; ++j) {
+                v[j] = g[j] - base[j];
+                size += v[j] * v[j];
+            }
+            size = std::sqrt(size);
+            const bool settled = std::abs(size - largest) < 1e-3 * size;
+            largest = size;
+            if (settled) break;
+        }
+        return std::max(1.02 * largest, options_.fit_intercept ? 1.0 : 0.0);
+    }
+
+    void unscale(const std::vector<double>& beta, double c, DescentSolution& s) const {
+        s.coef.resize(beta.size());
+        s.intercept = options_.fit_intercept ? c : 0.0;
+        for (std::size_t j = 0; j < beta.size(); ++j) {
+            s.coef[j] = scale_[j] * beta[j];
+            if (options_.fit_intercept) s.intercept -= mean_[j] * s.coef[j];
+        }
+    }
+
+private:
+    const Matrix& x_;
+    VectorView<const T> y_, weight_;
+    const DescentOptions& options_;
+    std::vector<double> mean_, scale_;
+};
+
+double largest(const std::vector<double>& g, double g0) {
+    double size = std::abs(g0);
+    for (double e : g) size = std::max(size, std::abs(e));
+    return size;
+}
+
+}  // namespace
+
+template <class Matrix>
+DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                                 VectorView<const typename Matrix::value_type> weight, const DescentOptions& options) {
+    const Index p = x.cols();
+    const ScaledProblem<Matrix> problem(x, y, weight, options);
+    const bool own_step = !(options.step > 0);
+    double step = own_step ? 1.0 / problem.curvature() : options.step;
+    std::vector<double> beta(p, 0.0), point(p, 0.0), g(p), next(p);
+    double c = 0, point_c = 0, g0 = 0, momentum = 1;
+    double value = problem.evaluate(point, point_c, g, g0);
+    const double first = largest(g, g0);
+    DescentSolution s;
+    s.objective = value;
+    double best = value;
+    InterruptPoll interrupt;
+    for (; s.iterations < options.max_iter; ++s.iterations) {
+        const double size = largest(g, g0);
+        if (!std::isfinite(size) || !std::isfinite(value) || (!own_step && value > 1e6 * best)) {
+            s.status = Status::diverged;
+            break;
+        }
+        s.gradient_norm = first > 0 ? size / first : 0.0;
+        if (s.gradient_norm <= options.tol) {
+            s.status = Status::converged;
+            break;
+        }
+        if (interrupt.poll()) {
+            s.status = Status::interrupted;
+            break;
+        }
+        double inner = 0;  // gradient . (new - old): positive means that momentum points uphill
+        for (Index j = 0; j < p; ++j) {
+            next[j] = point[j] - step * g[j];
+            inner += g[j] * (next[j] - beta[j]);
+        }
+        const double next_c = point_c - step * g0;
+        inner += g0 * (next_c - c);
+        double beta_momentum = 0;
+        if (options.accelerated) {
+            if (inner > 0) momentum = 1;
+            const double following = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
+            beta_momentum = (momentum - 1) / following;
+            momentum = following;
+        }
+        for (Index j = 0; j < p; ++j) {
+            point[j] = next[j] + beta_momentum * (next[j] - beta[j]);
+            beta[j] = next[j];
+        }
+        point_c = next_c + beta_momentum * (next_c - c);
+        c = next_c;
+        const double before = value;
+        value = problem.evaluate(point, point_c, g, g0);
+        if (own_step && !options.accelerated && value > before * (1 + 1e-12)) step /= 2;
+        if (value < best || s.iterations == 0) {
+            best = value;
+            problem.unscale(point, point_c, s);
+            s.objective = value;
+        }
+    }
+    if (s.status == Status::converged || s.coef.empty()) {
+        problem.unscale(point, point_c, s);
+        s.objective = value;
+    }
+    return s;
+}
+
+#define MLCRAFT_DESCENT(...)                                                                              \
+    template FusedPass fused_pass<__VA_ARGS__>(const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>, \
+                                               VectorView<const __VA_ARGS__::value_type>, const char*,    \
+                                               const double*, double, int);                               \
+    template DescentSolution gradient_descent<__VA_ARGS__>(                                               \
+        const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>,                                    \
+        VectorView<const __VA_ARGS__::value_type>, const DescentOptions&);
+MLCRAFT_DESCENT(DenseMatrix<double>)
+MLCRAFT_DESCENT(DenseMatrix<float>)
+MLCRAFT_DESCENT(CsrMatrix<double, std::int32_t>)
+MLCRAFT_DESCENT(CsrMatrix<float, std::int32_t>)
+
+}  // namespace mlcraft

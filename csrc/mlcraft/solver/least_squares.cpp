@@ -1,0 +1,516 @@
+#include "mlcraft/solver/least_squares.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/moments/cholesky.hpp"
+#include "mlcraft/moments/dual.hpp"
+#include "mlcraft/moments/sparse.hpp"
+#include "mlcraft/solver/conjugate_gradient.hpp"
+#include "mlcraft/solver/nonnegative.hpp"
+#include "mlcraft/solver/orthogonal.hpp"
+#include "mlcraft/solver/refinement.hpp"
+
+namespace mlcraft {
+namespace {
+
+constexpr double eps = 2.220446049250313e-16;
+constexpr Index refine_always = 20'000;        // elements up to which refinement costs microseconds
+constexpr double refine_from = 100;            // condition of the Gram matrix from which it pays for any size
+constexpr double orthogonal_from = 1e11;       // condition of the Gram matrix from which it is not trusted
+constexpr double single_precision_limit = 30;  // condition up to which a Gram matrix in single precision will do
+constexpr Index sparse_gram_columns = 1500;    // wider sparse designs go to conjugate gradients
+
+// One solve: moments, the scale of the columns, and where the rows can be read again.
+class TallProblem {
+public:
+    TallProblem(const Moments& m, const RowSource* rows, const LeastSquaresOptions& options, LeastSquaresSolution& out)
+        : m_(m), rows_(rows), options_(options), out_(out), p_(m.features), k_(m.targets) {
+        out_.coef.assign(static_cast<std::size_t>(k_ * p_), 0.0);
+        out_.intercept.assign(static_cast<std::size_t>(k_), 0.0);
+        find_constant_columns();
+    }
+
+    void solve() {
+        if (options_.positive) return solve_positive();
+        std::vector<bool> done(static_cast<std::size_t>(k_), false);
+        for (Index t = 0; t < k_; ++t) {  // targets that share a penalty share a factor
+            if (done[t]) continue;
+            std::vector<Index> group;
+            for (Index u = t; u < k_; ++u)
+                if (alpha(u) == alpha(t)) {
+                    done[u] = true;
+                    group.push_back(u);
+                }
+            solve_group(group, alpha(t));
+        }
+    }
+
+private:
+    double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
+
+    // A column counts as constant when its spread is the rounding of its mean. The sums can hide an underflow, so the few
+    // suspects are looked at one by one.
+    void find_constant_columns() {
+        constant_.assign(static_cast<std::size_t>(p_), false);
+        for (Index j = 0; j < p_; ++j) {
+            const double spread = std::max(0.0, m_.xx[j * p_ + j]);
+            const double limit = 8 * eps * m_.x_size[j];
+            if (spread > limit * limit * m_.weight_sum && spread > 1e-280) continue;
+            constant_[j] = true;
+            if (rows_ != nullptr && spread <= 1e-280 && underflows(j)) out_.status = Status::not_finite;
+        }
+    }
+
+    bool underflows(Index j) const {
+        constexpr Index block = 64;
+        std::vector<double> x(static_cast<std::size_t>(block * p_));
+        const double mean = m_.x_mean[j];
+        for (Index begin = 0; begin < rows_->rows; begin += block) {
+            const Index count = std::min(block, rows_->rows - begin);
+            rows_->read_features(begin, count, x.data(), block);
+            for (Index i = 0; i < count; ++i)
+                if (std::abs(x[j * block + i] - mean) > 8 * eps * std::abs(mean)) return true;
+        }
+        return false;
+    }
+
+    // S (xx + alpha I) S with unit diagonal, lower triangle; constant columns become rows of the identity.
+    std::vector<double> scaled_gram(double alpha) {
+        scale_.assign(static_cast<std::size_t>(p_), 0.0);
+        for (Index j = 0; j < p_; ++j)
+            if (!constant_[j]) scale_[j] = 1.0 / std::sqrt(m_.xx[j * p_ + j] + alpha);
+        std::vector<double> g(static_cast<std::size_t>(p_ * p_));
+        for (Index i = 0; i < p_; ++i) {
+            for (Index j = 0; j < i; ++j) g[i * p_ + j] = m_.xx[i * p_ + j] * scale_[i] * scale_[j];
+            g[i * p_ + i] = 1.0;
+        }
+        return g;
+    }
+
+    void solve_group(const std::vector<Index>& group, double alpha) {
+        std::vector<double> lower = scaled_gram(alpha);
+        double norm = 0;
+        std::vector<double> sums(static_cast<std::size_t>(p_), 1.0);
+        for (Index i = 0; i < p_; ++i)
+            for (Index j = 0; j < i; ++j) {
+                sums[i] += std::abs(lower[i * p_ + j]);
+                sums[j] += std::abs(lower[i * p_ + j]);
+            }
+        for (double s : sums) norm = std::max(norm, s);
+        const bool regular = cholesky(lower.data(), p_, 4 * eps * static_cast<double>(p_), options_.threads);
+        const double gram_condition = regular ? 1.0 / reciprocal_condition(lower.data(), p_, norm) : INFINITY;
+        out_.condition = std::max(out_.condition, std::sqrt(gram_condition));
+        const Index constants = std::count(constant_.begin(), constant_.end(), true);
+        set_rank(p_ - constants);
+
+        if (!(gram_condition < orthogonal_from)) {
+            if (rows_ == nullptr) {
+                out_.status = Status::stalled;
+                return;
+            }
+            return solve_orthogonal(group, alpha);
+        }
+        std::vector<double> b(static_cast<std::size_t>(p_));
+        for (Index t : group) {
+            for (Index j = 0; j < p_; ++j) b[j] = scale_[j] * m_.xy[j * k_ + t];
+            solve_lower(lower.data(), p_, b.data());
+            solve_lower_transposed(lower.data(), p_, b.data());
+            for (Index j = 0; j < p_; ++j) out_.coef[t * p_ + j] = scale_[j] * b[j];
+        }
+        intercepts(group);
+        const bool small = rows_ != nullptr && rows_->rows * p_ <= refine_always;
+        if (rows_ != nullptr && (small || gram_condition > refine_from) &&
+            !refine_group(group, alpha, lower, 1e3 * eps * gram_condition))
+            return solve_orthogonal(group, alpha);
+        keep(std::move(lower), alpha);
+    }
+
+    void solve_orthogonal(const std::vector<Index>& group, double alpha) {
+        out_.method = "qr";
+        const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), alpha};
+        const Triangle triangle = triangularise(*rows_, problem);
+        // what rounding leaves of a column that depends on others: that of the sums, and that of centring a large mean
+        std::vector<double> tolerance(static_cast<std::size_t>(p_));
+        const double base = 10 * eps * std::sqrt(static_cast<double>(std::max(rows_->rows, p_)));
+        for (Index j = 0; j < p_; ++j)
+            tolerance[j] = base + 8 * eps * m_.x_size[j] * std::sqrt(m_.weight_sum) * scale_[j];
+        const MinimumNorm solution = minimum_norm(triangle, scale_.data(), tolerance);
+        for (Index t : group) std::copy_n(solution.coef.data() + t * p_, p_, out_.coef.data() + t * p_);
+        intercepts(group);
+        const Index constants = std::count(constant_.begin(), constant_.end(), true);
+        set_rank(solution.rank);
+        if (triangle.rows < p_) return;
+        std::vector<double> lower = triangle.lower();
+        if (solution.rank == p_ - constants) {
+            for (Index j = 0; j < p_; ++j)
+                if (constant_[j]) lower[j * p_ + j] = 1;
+            double norm = 0;
+            for (Index j = 0; j < p_; ++j) {
+                double sum = 0;
+                for (Index i = 0; i < p_; ++i) sum += std::abs(i <= j ? lower[j * p_ + i] : lower[i * p_ + j]);
+                norm = std::max(norm, sum);
+            }
+            const double condition = std::sqrt(1.0 / reciprocal_condition(lower.data(), p_, norm * norm));
+            out_.condition = std::max(std::isfinite(out_.condition) ? out_.condition : 1.0, condition);
+            refine_group(group, alpha, lower, 1e3 * eps * condition);
+        } else {
+            out_.condition = INFINITY;
+        }
+        keep(std::move(lower), alpha);
+    }
+
+    bool refine_group(const std::vector<Index>& group, double alpha, const std::vector<double>& lower,
+                      double contraction) {
+        RefinementProblem problem;
+        problem.fit_intercept = m_.centred;
+        problem.weight_sum = m_.weight_sum;
+        problem.mean = m_.x_mean.data();
+        problem.scale = scale_.data();
+        problem.factor = lower.data();
+        problem.alpha.assign(static_cast<std::size_t>(k_), alpha);
+        problem.contraction = std::min(1.0, contraction);
+        problem.threads = options_.threads;
+        // all targets are refined together; those outside the group are put back
+        std::vector<double> coef = out_.coef, centre = m_.y_mean, intercept = out_.intercept;
+        if (!refine(*rows_, problem, coef.data(), centre.data(), intercept.data(), &out_.iterations)) return false;
+        for (Index t : group) {
+            std::copy_n(coef.data() + t * p_, p_, out_.coef.data() + t * p_);
+            out_.intercept[t] = intercept[t];
+        }
+        return true;
+    }
+
+    void solve_positive() {
+        out_.method = "active_set";
+        set_rank(p_);
+        for (Index t = 0; t < k_; ++t) {
+            std::vector<double> lower = scaled_gram(alpha(t)), g(static_cast<std::size_t>(p_ * p_)),
+                                h(static_cast<std::size_t>(p_));
+            for (Index i = 0; i < p_; ++i) {
+                for (Index j = 0; j <= i; ++j) g[i * p_ + j] = g[j * p_ + i] = lower[i * p_ + j];
+                if (constant_[i]) g[i * p_ + i] = 0;
+                h[i] = scale_[i] * m_.xy[i * k_ + t];
+            }
+            const NonnegativeSolution s =
+                solve_nonnegative(g.data(), h.data(), p_, options_.max_iter, options_.threads);
+            for (Index j = 0; j < p_; ++j) out_.coef[t * p_ + j] = scale_[j] * s.coef[j];
+            out_.iterations = std::max(out_.iterations, s.iterations);
+            if (s.status != Status::converged) out_.status = s.status;
+            intercepts({t});
+        }
+    }
+
+    void intercepts(const std::vector<Index>& group) {
+        for (Index t : group) {
+            double value = m_.y_mean[t];
+            for (Index j = 0; j < p_; ++j) value -= m_.x_mean[j] * out_.coef[t * p_ + j];
+            out_.intercept[t] = m_.centred ? value : 0.0;
+        }
+    }
+
+    void set_rank(Index rank) {
+        out_.rank = rank;
+        if (rank < p_ && out_.status == Status::converged) out_.status = Status::rank_deficient;
+        if (rank == p_ && out_.status == Status::rank_deficient) out_.status = Status::converged;
+    }
+
+    void keep(std::vector<double> lower, double alpha) {
+        out_.factor = Factor{p_, std::move(lower), scale_, m_.x_mean, m_.weight_sum, alpha, false};
+    }
+
+    const Moments& m_;
+    const RowSource* rows_;
+    const LeastSquaresOptions& options_;
+    LeastSquaresSolution& out_;
+    const Index p_, k_;
+    std::vector<bool> constant_;
+    std::vector<double> scale_;
+};
+
+// More features than rows: b = A' (A A' + alpha I)^-1 y for A = W^(1/2) (X - 1 mean'). Without a penalty and with an
+// intercept A A' has the null vector W^(1/2) 1, which is filled in; y has no part along it.
+class WideProblem {
+public:
+    WideProblem(const RowSource& rows, const LeastSquaresOptions& options, LeastSquaresSolution& out)
+        : rows_(rows), options_(options), out_(out), n_(rows.rows), p_(rows.cols), k_(rows.targets),
+          root_(static_cast<std::size_t>(n_)), mean_(static_cast<std::size_t>(p_), 0.0),
+          y_mean_(static_cast<std::size_t>(k_), 0.0), square_(static_cast<std::size_t>(p_), 0.0),
+          y_(static_cast<std::size_t>(n_ * k_)) {}
+
+    void solve() {
+        out_.method = "dual";
+        out_.coef.assign(static_cast<std::size_t>(k_ * p_), 0.0);
+        out_.intercept.assign(static_cast<std::size_t>(k_), 0.0);
+        find_means();
+        if (out_.status == Status::not_finite) return;
+        const std::vector<double> gram = dual_gram(rows_, mean_.data(), root_.data(), options_.threads);
+        std::vector<bool> done(static_cast<std::size_t>(k_), false);
+        for (Index t = 0; t < k_; ++t) {
+            if (done[t]) continue;
+            std::vector<Index> group;
+            for (Index u = t; u < k_; ++u)
+                if (alpha(u) == alpha(t)) {
+                    done[u] = true;
+                    group.push_back(u);
+                }
+            if (!solve_group(gram, group, alpha(t))) solve_orthogonal(group, alpha(t));
+        }
+        for (Index t = 0; t < k_; ++t) {
+            double value = y_mean_[t];
+            for (Index j = 0; j < p_; ++j) value -= mean_[j] * out_.coef[t * p_ + j];
+            out_.intercept[t] = options_.fit_intercept ? value : 0.0;
+        }
+    }
+
+private:
+    double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
+
+    template <class Visit>
+    void for_rows(Visit&& visit) const {
+        constexpr Index block = 16;
+        std::vector<double> x(static_cast<std::size_t>(block * p_));
+        for (Index begin = 0; begin < n_; begin += block) {
+            const Index count = std::min(block, n_ - begin);
+            rows_.read_features(begin, count, x.data(), block);
+            visit(begin, count, x.data(), block);
+        }
+    }
+
+    void find_means() {
+        rows_.read_weights(0, n_, root_.data());
+        rows_.read_targets(0, n_, y_.data(), n_);
+        weight_sum_ = 0;
+        for (double w : root_) weight_sum_ += w;
+        std::vector<double> shift(static_cast<std::size_t>(p_), 0.0);
+        double check = weight_sum_;
+        for (int pass = 0; pass < (options_.fit_intercept ? 2 : 0); ++pass) {  // the second takes out what rounding left
+            std::vector<double> sums(static_cast<std::size_t>(p_), 0.0);
+            for_rows([&](Index begin, Index count, const double* x, Index ld) {
+                for (Index j = 0; j < p_; ++j)
+                    for (Index i = 0; i < count; ++i) sums[j] += root_[begin + i] * (x[j * ld + i] - mean_[j]);
+            });
+            for (Index j = 0; j < p_; ++j) mean_[j] += sums[j] / weight_sum_;
+        }
+        for_rows([&](Index begin, Index count, const double* x, Index ld) {
+            for (Index j = 0; j < p_; ++j)
+                for (Index i = 0; i < count; ++i) {
+                    const double d = x[j * ld + i] - mean_[j];
+                    square_[j] += root_[begin + i] * d * d;
+                }
+        });
+        for (Index t = 0; t < k_; ++t) {
+            for (int pass = 0; pass < (options_.fit_intercept ? 2 : 0); ++pass) {
+                double sum = 0;
+                for (Index i = 0; i < n_; ++i) sum += root_[i] * (y_[t * n_ + i] - y_mean_[t]);
+                y_mean_[t] += sum / weight_sum_;
+            }
+            for (Index i = 0; i < n_; ++i) check += y_[t * n_ + i];
+        }
+        double largest = 0;
+        for (Index j = 0; j < p_; ++j) {
+            check += square_[j];
+            largest = std::max(largest, square_[j]);
+        }
+        for (double& w : root_) w = std::sqrt(w);
+        for (Index t = 0; t < k_; ++t)
+            for (Index i = 0; i < n_; ++i) y_[t * n_ + i] = root_[i] * (y_[t * n_ + i] - y_mean_[t]);
+        if (!std::isfinite(check)) out_.status = Status::not_finite;
+    }
+
+    // out (p) += A' v
+    void transposed(const double* v, double* out) const {
+        for_rows([&](Index begin, Index count, const double* x, Index ld) {
+            for (Index j = 0; j < p_; ++j)
+                for (Index i = 0; i < count; ++i)
+                    out[j] += (x[j * ld + i] - mean_[j]) * root_[begin + i] * v[begin + i];
+        });
+    }
+    // r (n) -= A b
+    void subtract(const double* b, double* r) const {
+        for_rows([&](Index begin, Index count, const double* x, Index ld) {
+            std::vector<double> sum(static_cast<std::size_t>(count), 0.0);
+            for (Index j = 0; j < p_; ++j)
+                for (Index i = 0; i < count; ++i) sum[i] += (x[j * ld + i] - mean_[j]) * b[j];
+            for (Index i = 0; i < count; ++i) r[begin + i] -= root_[begin + i] * sum[i];
+        });
+    }
+
+    bool solve_group(const std::vector<double>& gram, const std::vector<Index>& group, double alpha) {
+        std::vector<double> lower = gram, unit(static_cast<std::size_t>(n_));
+        double mean_diagonal = 0;
+        for (Index i = 0; i < n_; ++i) mean_diagonal += gram[i * n_ + i] / static_cast<double>(n_);
+        if (!(mean_diagonal > 0)) return false;
+        for (Index i = 0; i < n_; ++i) {
+            if (options_.fit_intercept)
+                for (Index j = 0; j < n_; ++j)
+                    lower[i * n_ + j] += mean_diagonal * root_[i] * root_[j] / weight_sum_ * static_cast<double>(n_);
+            lower[i * n_ + i] += alpha;
+        }
+        for (Index i = 0; i < n_; ++i) {
+            const double d = lower[i * n_ + i];
+            if (!(d > 0)) return false;  // a row of zero weight without an intercept
+            unit[i] = 1.0 / std::sqrt(d);
+        }
+        for (Index i = 0; i < n_; ++i)
+            for (Index j = 0; j < n_; ++j) lower[i * n_ + j] *= unit[i] * unit[j];
+        const double norm = symmetric_norm1(lower.data(), n_);
+        if (!cholesky(lower.data(), n_, 4 * eps * static_cast<double>(n_), options_.threads)) return false;
+        const double condition = 1.0 / reciprocal_condition(lower.data(), n_, norm);
+        if (!(condition < 1e9)) return false;
+        out_.condition = std::max(out_.condition, std::sqrt(condition));
+        out_.rank = n_ - (options_.fit_intercept ? 1 : 0);
+        for (Index t : group) {
+            std::vector<double> r(y_.begin() + t * n_, y_.begin() + (t + 1) * n_), a(static_cast<std::size_t>(n_), 0.0);
+            double* b = out_.coef.data() + t * p_;
+            for (int step = 0; step < 3; ++step) {
+                std::vector<double> d(static_cast<std::size_t>(n_));
+                for (Index i = 0; i < n_; ++i) d[i] = unit[i] * r[i];
+                solve_lower(lower.data(), n_, d.data());
+                solve_lower_transposed(lower.data(), n_, d.data());
+                for (Index i = 0; i < n_; ++i) {
+                    d[i] *= unit[i];
+                    a[i] += d[i];
+                }
+                transposed(d.data(), b);
+                if (step == 2 || (step == 1 && condition < 1e6)) break;
+                for (Index i = 0; i < n_; ++i) r[i] = y_[t * n_ + i] - alpha * a[i];
+                subtract(b, r.data());
+                ++out_.iterations;
+            }
+        }
+        for (Index i = 0; i < n_; ++i)
+            for (Index j = 0; j <= i; ++j) lower[i * n_ + j] /= unit[i];
+        for (Index i = 0; i < n_; ++i) std::fill(lower.begin() + i * n_ + i + 1, lower.begin() + (i + 1) * n_, 0.0);
+        out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha, true};
+        return true;
+    }
+
+    void solve_orthogonal(const std::vector<Index>& group, double alpha) {
+        out_.method = "qr";
+        std::vector<double> scale(static_cast<std::size_t>(p_), 0.0), tolerance(static_cast<std::size_t>(p_));
+        const double base = 10 * eps * std::sqrt(static_cast<double>(p_));
+        for (Index j = 0; j < p_; ++j) {
+            const double size = std::sqrt(square_[j] / weight_sum_ + mean_[j] * mean_[j]);
+            const double limit = 8 * eps * size;
+            if (square_[j] > limit * limit * weight_sum_) scale[j] = 1.0 / std::sqrt(square_[j] + alpha);
+            tolerance[j] = base + 8 * eps * size * std::sqrt(weight_sum_) * scale[j];
+        }
+        const OrthogonalProblem problem{mean_.data(), y_mean_.data(), scale.data(), alpha};
+        const MinimumNorm solution = minimum_norm(triangularise(rows_, problem), scale.data(), tolerance);
+        for (Index t : group) std::copy_n(solution.coef.data() + t * p_, p_, out_.coef.data() + t * p_);
+        out_.rank = std::min(solution.rank, n_);
+        out_.condition = INFINITY;
+    }
+
+    const RowSource& rows_;
+    const LeastSquaresOptions& options_;
+    LeastSquaresSolution& out_;
+    const Index n_, p_, k_;
+    std::vector<double> root_, mean_, y_mean_, square_, y_;
+    double weight_sum_ = 0;
+};
+
+void solve_tall(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options,
+                LeastSquaresSolution& solution) {
+    if (moments.interrupted) {
+        solution.status = Status::interrupted;
+    } else if (!moments.finite) {
+        solution.status = Status::not_finite;
+    } else {
+        TallProblem(moments, rows, options, solution).solve();
+    }
+}
+
+}  // namespace
+
+LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options) {
+    LeastSquaresSolution solution;
+    solve_tall(moments, rows, options, solution);
+    return solution;
+}
+
+template <class T>
+LeastSquaresSolution solve_dense(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight,
+                                 const LeastSquaresOptions& options) {
+    LeastSquaresSolution solution;
+    const DenseMatrix<T> matrix(x);
+    const Rows<DenseMatrix<T>> rows(matrix, y, weight);
+    if (x.rows <= x.cols && !options.positive) {
+        WideProblem(rows, options, solution).solve();
+        return solution;
+    }
+    if constexpr (sizeof(T) == sizeof(float)) {
+        // sums in single precision where the conditioning allows it; otherwise once more in double
+        const Moments quick = dense_moments<T, T>(x, y, weight, options.fit_intercept, options.threads);
+        if (quick.interrupted) {
+            solution.status = Status::interrupted;
+            return solution;
+        }
+        if (quick.finite && !options.positive && x.rows * x.cols > refine_always) {
+            LeastSquaresOptions unpenalised = options;
+            solve_tall(quick, nullptr, unpenalised, solution);
+            if (solution.status == Status::converged &&
+                solution.condition * solution.condition <= single_precision_limit)
+                return solution;
+            solution = LeastSquaresSolution{};
+        }
+        const Moments precise = dense_moments<T, double>(x, y, weight, options.fit_intercept, options.threads);
+        solve_tall(precise, &rows, options, solution);
+    } else {
+        solve_tall(dense_moments<T, T>(x, y, weight, options.fit_intercept, options.threads), &rows, options, solution);
+    }
+    return solution;
+}
+
+template <class T, class I>
+LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight,
+                                  const LeastSquaresOptions& options) {
+    LeastSquaresSolution solution;
+    if (options.positive || (x.cols() <= sparse_gram_columns && x.rows() > x.cols())) {
+        const Rows<CsrMatrix<T, I>> rows(x, y, weight);
+        solve_tall(sparse_moments(x, y, weight, options.fit_intercept, options.threads), &rows, options, solution);
+        return solution;
+    }
+    const Moments means = sparse_means(x, y, weight, options.fit_intercept);
+    const Index p = x.cols(), k = y.cols;
+    solution.method = "conjugate_gradient";
+    solution.coef.assign(static_cast<std::size_t>(k * p), 0.0);
+    solution.intercept.assign(static_cast<std::size_t>(k), 0.0);
+    solution.rank = std::min(x.rows(), p);
+    solution.condition = NAN;
+    if (!means.finite) {
+        solution.status = Status::not_finite;
+        return solution;
+    }
+    const Index limit = options.max_iter > 0 ? options.max_iter : std::max<Index>(2000, 4 * std::min(x.rows(), p));
+    for (Index t = 0; t < k; ++t) {
+        const double alpha = options.alpha[options.alpha.size() > 1 ? t : 0];
+        const auto s =
+            conjugate_gradient(x, y.column(t), weight, means, t, alpha, options.tol, limit, options.threads);
+        double value = means.y_mean[t];
+        for (Index j = 0; j < p; ++j) {
+            solution.coef[t * p + j] = s.coef[j];
+            value -= means.x_mean[j] * s.coef[j];
+        }
+        solution.intercept[t] = options.fit_intercept ? value : 0.0;
+        solution.iterations = std::max(solution.iterations, s.iterations);
+        if (s.status != Status::converged) solution.status = s.status;
+    }
+    return solution;
+}
+
+template LeastSquaresSolution solve_dense<double>(MatrixView<const double>, MatrixView<const double>,
+                                                  VectorView<const double>, const LeastSquaresOptions&);
+template LeastSquaresSolution solve_dense<float>(MatrixView<const float>, MatrixView<const float>,
+                                                 VectorView<const float>, const LeastSquaresOptions&);
+#define MLCRAFT_SPARSE(T, I)                                                                                     \
+    template LeastSquaresSolution solve_sparse<T, I>(const CsrMatrix<T, I>&, MatrixView<const T>, VectorView<const T>, \
+                                                     const LeastSquaresOptions&);
+MLCRAFT_SPARSE(double, std::int32_t)
+MLCRAFT_SPARSE(double, std::int64_t)
+MLCRAFT_SPARSE(float, std::int32_t)
+MLCRAFT_SPARSE(float, std::int64_t)
+
+}  // namespace mlcraft

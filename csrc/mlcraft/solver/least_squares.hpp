@@ -1,0 +1,65 @@
+// Ordinary, weighted and ridge least squares with a safety net: never silently wrong.
+//
+//   minimise sum w_i (y_i - c - x_i'b)^2 + alpha |b|^2
+//
+// Tall designs go through their moments: scale to unit diagonal, Cholesky, condition estimate. A well-conditioned large
+// problem ends there; others are refined in extended precision from the rows; where the Gram matrix is too
+// ill-conditioned the triangle comes from a QR factorisation of the rows, the rank from pivoting its scaled columns, and a
+// rank-deficient problem gets the solution of minimum norm. Wide designs go through the Gram matrix of their rows.
+#pragma once
+
+#include <vector>
+
+#include "mlcraft/core/types.hpp"
+#include "mlcraft/matrix/csr.hpp"
+#include "mlcraft/matrix/dense.hpp"
+#include "mlcraft/matrix/rows.hpp"
+#include "mlcraft/moments/moments.hpp"
+
+namespace mlcraft {
+
+struct LeastSquaresOptions {
+    std::vector<double> alpha{0.0};  // one for all targets, or one for each
+    bool fit_intercept = true;
+    bool positive = false;
+    double tol = 1e-10;              // conjugate gradients only
+    Index max_iter = 0;              // iterative methods only; 0: by the size of the problem
+    int threads = 1;
+};
+
+// What is kept of a fit: L L' ~ S (X'WX + alpha I) S about the mean, L lower triangular with the columns' scales S; for a
+// wide design ("dual") L L' ~ the Gram matrix of the centred rows, and S is empty. Empty where a method makes none.
+struct Factor {
+    Index size = 0;
+    std::vector<double> lower;  // size x size, row-major
+    std::vector<double> scale;  // features
+    std::vector<double> mean;   // features
+    double weight_sum = 0;
+    double alpha = 0;
+    bool dual = false;
+};
+
+struct LeastSquaresSolution {
+    Status status = Status::converged;
+    const char* method = "cholesky";
+    Index rank = 0;
+    double condition = 1;  // of the centred design with its columns scaled to unit norm (penalty included), an estimate
+    Index iterations = 0;
+    std::vector<double> coef;       // targets x features, row-major
+    std::vector<double> intercept;  // targets
+    Factor factor;
+};
+
+template <class T>
+LeastSquaresSolution solve_dense(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight,
+                                 const LeastSquaresOptions& options);
+
+template <class T, class I>
+LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight,
+                                  const LeastSquaresOptions& options);
+
+// From moments made elsewhere (another engine). `rows` may be null: then nothing is refined, and a singular problem comes
+// back with Status::stalled.
+LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options);
+
+}  // namespace mlcraft

@@ -1,0 +1,129 @@
+#include "mlcraft/solver/nonnegative.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/moments/cholesky.hpp"
+
+namespace mlcraft {
+namespace {
+
+constexpr double eps = 2.220446049250313e-16;
+
+// Least squares on the passive set; false if G is singular there.
+bool solve_passive(const double* G, const double* h, Index n, const std::vector<bool>& passive, std::vector<double>& b,
+                   int threads) {
+    std::vector<Index> index;
+    for (Index j = 0; j < n; ++j)
+        if (passive[j]) index.push_back(j);
+    const Index m = static_cast<Index>(index.size());
+    std::vector<double> sub(static_cast<std::size_t>(m * m)), rhs(m);
+    for (Index a = 0; a < m; ++a) {
+        rhs[a] = h[index[a]];
+        for (Index c = 0; c <= a; ++c) sub[a * m + c] = G[index[a] * n + index[c]];
+    }
+    if (!cholesky(sub.data(), m, 64 * eps * static_cast<double>(n), threads)) return false;
+    solve_lower(sub.data(), m, rhs.data());
+    solve_lower_transposed(sub.data(), m, rhs.data());
+    std::fill(b.begin(), b.end(), 0.0);
+    for (Index a = 0; a < m; ++a) b[index[a]] = rhs[a];
+    return true;
+}
+
+// gradient = G b - h
+void gradient(const double* G, const double* h, Index n, const std::vector<double>& b, std::vector<double>& g) {
+    for (Index i = 0; i < n; ++i) g[i] = -h[i];
+    for (Index j = 0; j < n; ++j)
+        if (b[j] != 0)
+            for (Index i = 0; i < n; ++i) g[i] += G[j * n + i] * b[j];
+}
+
+double largest_violation(const std::vector<double>& b, const std::vector<double>& g) {
+    double worst = 0;
+    for (std::size_t j = 0; j < b.size(); ++j) worst = std::max(worst, b[j] > 0 ? std::abs(g[j]) : std::max(0.0, -g[j]));
+    return worst;
+}
+
+Status coordinate_descent(const double* G, const double* h, Index n, double tolerance, Index max_epochs,
+                          std::vector<double>& b, Index* iterations) {
+    std::vector<double> g(n);
+    for (double& v : b) v = std::max(0.0, v);
+    gradient(G, h, n, b, g);
+    for (Index epoch = 0; epoch < max_epochs; ++epoch, ++*iterations) {
+        double worst = 0;
+        for (Index j = 0; j < n; ++j) {
+            const double diagonal = G[j * n + j];
+            if (!(diagonal > 0)) continue;
+            const double value = std::max(0.0, b[j] - g[j] / diagonal), change = value - b[j];
+            if (change == 0) continue;
+            worst = std::max(worst, std::abs(change) * diagonal);
+            b[j] = value;
+            for (Index i = 0; i < n; ++i) g[i] += G[j * n + i] * change;
+        }
+        if (worst <= tolerance) return Status::converged;
+    }
+    return Status::max_iter;
+}
+
+}  // namespace
+
+NonnegativeSolution solve_nonnegative(const double* G, const double* h, Index n, Index max_iter, int threads) {
+    NonnegativeSolution s;
+    s.coef.assign(n, 0.0);
+    s.passive.assign(n, false);
+    std::vector<double> g(n), b(n, 0.0);
+    double size = 0;
+    for (Index j = 0; j < n; ++j) size = std::max(size, std::abs(h[j]));
+    const double tolerance = 16 * eps * static_cast<double>(n) * size;
+    for (Index j = 0; j < n; ++j) g[j] = -h[j];
+
+    Index best = n + 1;
+    int patience = 3;
+    bool regular = true, optimal = false;
+    const Index limit = max_iter > 0 ? max_iter : 5 * n + 100;
+    InterruptPoll interrupt;
+    while (s.iterations < limit && !interrupt.poll()) {
+        std::vector<Index> wrong;
+        for (Index j = 0; j < n; ++j) {
+            if (!(G[j * n + j] > 0)) continue;
+            if (s.passive[j] ? b[j] < 0 : g[j] < -tolerance) wrong.push_back(j);
+        }
+        if (wrong.empty()) {
+            optimal = true;
+            break;
+        }
+        const Index count = static_cast<Index>(wrong.size());
+        if (count < best) {
+            best = count;
+            patience = 3;
+        } else if (patience > 0) {
+            --patience;
+        } else {
+            wrong.assign(1, wrong.back());  // Murty: one at a time, always the last, cannot cycle
+        }
+        for (Index j : wrong) s.passive[j] = !s.passive[j];
+        ++s.iterations;
+        if (!solve_passive(G, h, n, s.passive, b, threads)) {
+            regular = false;
+            break;
+        }
+        gradient(G, h, n, b, g);
+        for (Index j = 0; j < n; ++j)
+            if (s.passive[j]) g[j] = 0;
+    }
+    if (interrupt.stopped()) {
+        s.status = Status::interrupted;
+    } else if (!optimal) {
+        if (!regular) std::fill(b.begin(), b.end(), 0.0);
+        s.status = coordinate_descent(G, h, n, tolerance, max_iter > 0 ? max_iter : 20'000, b, &s.iterations);
+        for (Index j = 0; j < n; ++j) s.passive[j] = b[j] > 0;
+    }
+    for (double& v : b) v = std::max(0.0, v);
+    s.coef = b;
+    gradient(G, h, n, b, g);
+    s.violation = largest_violation(b, g);
+    return s;
+}
+
+}  // namespace mlcraft

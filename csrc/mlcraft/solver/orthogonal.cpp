@@ -1,0 +1,167 @@
+#include "mlcraft/solver/orthogonal.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "mlcraft/core/lapack.hpp"
+
+namespace mlcraft {
+namespace {
+
+void check(int info, const char* routine) {
+    if (info != 0) throw std::runtime_error(std::string("LAPACK ") + routine + " failed with info = " + std::to_string(info));
+}
+
+// In-place QR of the m x n column-major array.
+void factorise(std::vector<double>& a, Index m, Index n, Index ld, std::vector<double>& tau) {
+    int mi = static_cast<int>(m), ni = static_cast<int>(n), ldi = static_cast<int>(ld), info = 0, query = -1;
+    tau.resize(static_cast<std::size_t>(std::max<Index>(1, std::min(m, n))));
+    double size = 0;
+    lapack().geqrf(&mi, &ni, a.data(), &ldi, tau.data(), &size, &query, &info);
+    int lwork = std::max(1, static_cast<int>(size));
+    std::vector<double> work(static_cast<std::size_t>(lwork));
+    lapack().geqrf(&mi, &ni, a.data(), &ldi, tau.data(), work.data(), &lwork, &info);
+    check(info, "geqrf");
+}
+
+// c := Q' c or Q c with the reflectors of `a`.
+void apply_q(char trans, std::vector<double>& a, Index m, Index reflectors, Index ld, std::vector<double>& tau,
+             std::vector<double>& c, Index columns, Index ldc) {
+    char side = 'L';
+    int mi = static_cast<int>(m), ni = static_cast<int>(columns), ki = static_cast<int>(reflectors),
+        ldi = static_cast<int>(ld), ldci = static_cast<int>(ldc), info = 0, query = -1;
+    double size = 0;
+    lapack().ormqr(&side, &trans, &mi, &ni, &ki, a.data(), &ldi, tau.data(), c.data(), &ldci, &size, &query, &info);
+    int lwork = std::max(1, static_cast<int>(size));
+    std::vector<double> work(static_cast<std::size_t>(lwork));
+    lapack().ormqr(&side, &trans, &mi, &ni, &ki, a.data(), &ldi, tau.data(), c.data(), &ldci, work.data(), &lwork,
+                   &info);
+    check(info, "ormqr");
+}
+
+void solve_triangle(char trans, std::vector<double>& r, Index n, Index ld, std::vector<double>& b, Index columns,
+                    Index ldb) {
+    char uplo = 'U', diag = 'N';
+    int ni = static_cast<int>(n), nrhs = static_cast<int>(columns), ldi = static_cast<int>(ld),
+        ldbi = static_cast<int>(ldb), info = 0;
+    lapack().trtrs(&uplo, &trans, &diag, &ni, &nrhs, r.data(), &ldi, b.data(), &ldbi, &info);
+    check(info, "trtrs");
+}
+
+}  // namespace
+
+std::vector<double> Triangle::lower() const {
+    std::vector<double> l(static_cast<std::size_t>(features * features), 0.0);
+    for (Index j = 0; j < features; ++j)
+        for (Index i = 0; i <= j && i < rows; ++i) {
+            const double sign = r[i * rows + i] < 0 ? -1.0 : 1.0;
+            l[j * features + i] = sign * r[j * rows + i];
+        }
+    return l;
+}
+
+Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem) {
+    const Index n = source.rows, p = source.cols, k = source.targets, q = p + k;
+    const Index extra = problem.alpha > 0 ? p : 0;
+    const Index block = std::min(n + extra, std::max<Index>(512, 3 * q));
+    const Index capacity = std::min(n + extra, q) + block;
+    std::vector<double> stack(static_cast<std::size_t>(capacity * q), 0.0), tau, weight(block);
+    Index have = 0;  // rows of the triangle so far, at the top of the stack
+    auto reduce = [&](Index fresh) {
+        const Index m = have + fresh;
+        factorise(stack, m, q, capacity, tau);
+        have = std::min(m, q);
+        for (Index j = 0; j < q; ++j)
+            for (Index i = std::min(j + 1, have); i < capacity; ++i) stack[j * capacity + i] = 0;
+    };
+    for (Index begin = 0; begin < n; begin += block) {
+        const Index count = std::min(block, n - begin);
+        source.read_features(begin, count, stack.data() + have, capacity);
+        source.read_targets(begin, count, stack.data() + p * capacity + have, capacity);
+        source.read_weights(begin, count, weight.data());
+        for (Index i = 0; i < count; ++i) weight[i] = std::sqrt(weight[i]);
+        for (Index j = 0; j < q; ++j) {
+            const double mean = j < p ? problem.mean[j] : problem.y_mean[j - p];
+            const double scale = j < p ? problem.scale[j] : 1.0;
+            double* column = stack.data() + j * capacity + have;
+            for (Index i = 0; i < count; ++i) column[i] = (column[i] - mean) * weight[i] * scale;
+        }
+        reduce(count);
+    }
+    for (Index begin = 0; begin < extra; begin += block) {
+        const Index count = std::min(block, extra - begin);
+        for (Index i = 0; i < count; ++i)
+            stack[(begin + i) * capacity + have + i] = std::sqrt(problem.alpha) * problem.scale[begin + i];
+        reduce(count);
+    }
+    Triangle t;
+    t.rows = std::min(have, p);
+    t.features = p;
+    t.targets = k;
+    t.r.resize(static_cast<std::size_t>(t.rows * p));
+    t.rotated.resize(static_cast<std::size_t>(t.rows * k));
+    for (Index j = 0; j < p; ++j)
+        std::copy_n(stack.data() + j * capacity, t.rows, t.r.data() + j * t.rows);
+    for (Index j = 0; j < k; ++j)
+        std::copy_n(stack.data() + (p + j) * capacity, t.rows, t.rotated.data() + j * t.rows);
+    return t;
+}
+
+MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance) {
+    const Index m = triangle.rows, p = triangle.features, k = triangle.targets, reflectors = std::min(m, p);
+    MinimumNorm result;
+    result.coef.assign(static_cast<std::size_t>(k * p), 0.0);
+    if (reflectors == 0) return result;
+    std::vector<double> r = triangle.r, c = triangle.rotated, tau(reflectors);
+    std::vector<int> pivot(p, 0);
+    int mi = static_cast<int>(m), pi = static_cast<int>(p), info = 0, query = -1;
+    double size = 0;
+    lapack().geqp3(&mi, &pi, r.data(), &mi, pivot.data(), tau.data(), &size, &query, &info);
+    int lwork = std::max(1, static_cast<int>(size));
+    std::vector<double> work(static_cast<std::size_t>(lwork));
+    lapack().geqp3(&mi, &pi, r.data(), &mi, pivot.data(), tau.data(), work.data(), &lwork, &info);
+    check(info, "geqp3");
+    apply_q('T', r, m, reflectors, m, tau, c, k, m);
+
+    const double largest = std::abs(r[0]);
+    double limit = 0;
+    Index rank = 0;
+    while (rank < reflectors && largest > 0) {
+        limit = std::max(limit, tolerance[pivot[rank] - 1]);
+        const double ratio = std::abs(r[rank * m + rank]) / largest;
+        if (!(ratio > limit)) break;
+        result.smallest_pivot_ratio = ratio;
+        ++rank;
+    }
+    result.rank = rank;
+    if (rank == 0) return result;
+    if (rank == p) {
+        solve_triangle('N', r, p, m, c, k, m);
+        for (Index t = 0; t < k; ++t)
+            for (Index j = 0; j < p; ++j)
+                result.coef[t * p + pivot[j] - 1] = c[t * m + j] * scale[pivot[j] - 1];
+        return result;
+    }
+    // b of least norm with [R11 R12] P' S^-1 b = c: QR of the transposed rows
+    std::vector<double> transposed(static_cast<std::size_t>(p * rank), 0.0), row_tau;
+    for (Index j = 0; j < p; ++j) {
+        const Index feature = pivot[j] - 1;
+        if (!(scale[feature] > 0)) continue;
+        for (Index i = 0; i <= std::min(j, rank - 1); ++i)
+            transposed[i * p + feature] = r[j * m + i] / scale[feature];
+    }
+    factorise(transposed, p, rank, p, row_tau);
+    std::vector<double> z(static_cast<std::size_t>(p * k), 0.0);
+    for (Index t = 0; t < k; ++t) std::copy_n(c.data() + t * m, rank, z.data() + t * p);
+    solve_triangle('T', transposed, rank, p, z, k, p);
+    apply_q('N', transposed, p, rank, p, row_tau, z, k, p);
+    result.coef = z;
+    for (Index t = 0; t < k; ++t)
+        for (Index j = 0; j < p; ++j)
+            if (!(scale[j] > 0)) result.coef[t * p + j] = 0;
+    return result;
+}
+
+}  // namespace mlcraft

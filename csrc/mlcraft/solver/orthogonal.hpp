@@ -1,0 +1,43 @@
+// Least squares by orthogonal transformations, for designs too ill-conditioned for their Gram matrix.
+#pragma once
+
+#include <vector>
+
+#include "mlcraft/matrix/rows.hpp"
+
+namespace mlcraft {
+
+// The design that is factorised: rows sqrt(w_i) (x_i - mean)' S, targets sqrt(w_i) (y_i - y_mean), and, where alpha is
+// positive, the rows sqrt(alpha) S below. S is diagonal; a zero in it leaves the column out.
+struct OrthogonalProblem {
+    const double* mean = nullptr;
+    const double* y_mean = nullptr;
+    const double* scale = nullptr;
+    double alpha = 0;
+};
+
+// The triangle of the QR factorisation of [design, targets], made from blocks of rows (TSQR: Demmel, Grigori, Hoemmen and
+// Langou 2012), so that no copy of the design is needed.
+struct Triangle {
+    Index rows = 0;                  // min(rows of the design, features)
+    Index features = 0;
+    Index targets = 0;
+    std::vector<double> r;           // rows x features, column-major
+    std::vector<double> rotated;     // rows x targets, column-major: Q'y
+    std::vector<double> lower() const;  // r' as a row-major lower triangle; only if rows == features
+};
+
+Triangle triangularise(const RowSource& rows, const OrthogonalProblem& problem);
+
+// The solution of minimum Euclidean norm in the original (unscaled) coordinates. The rank is decided on the scaled
+// columns with column pivoting: pivot j counts when it is above tolerance[j] of the largest; tolerance has an entry for
+// each feature and the running maximum over the pivots taken is used.
+struct MinimumNorm {
+    Index rank = 0;
+    double smallest_pivot_ratio = 1;
+    std::vector<double> coef;  // targets x features, row-major
+};
+
+MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance);
+
+}  // namespace mlcraft

@@ -1,0 +1,109 @@
+"""The factorised matrix that a fit leaves: fit once, ask everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Factor"]
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """
+    Triangular factor of the penalised, centred and weighted cross-products of a least-squares fit.
+
+    With S = diag(scale) and M = (X - mean)' W (X - mean) + alpha I, ``lower @ lower.T`` is S M S. Columns without spread
+    have scale zero and do not take part. For a wide design (``dual``) it is the n x n matrix of the rows instead, with
+    the weighted constant filled in as its null vector.
+
+    Attributes
+    ----------
+    lower : ndarray of shape (size, size)
+        Lower triangle, zeros or arbitrary numbers above it.
+    scale : ndarray of shape (n_features,)
+        Scales of the columns; empty if ``dual``.
+    mean : ndarray of shape (n_features,)
+        Weighted means of the columns; zeros without an intercept.
+    weight_sum : float
+        Sum of the weights (the number of rows without weights).
+    alpha : float
+        Ridge penalty that the matrix holds.
+    dual : bool
+        Whether the matrix is that of the rows.
+    """
+
+    lower: Doubles
+    scale: Doubles
+    mean: Doubles
+    weight_sum: float
+    alpha: float
+    dual: bool
+
+    @cached_property
+    def _unscaled(self) -> Doubles:
+        lower = np.tril(self.lower)
+        if self.dual:
+            return lower
+        with np.errstate(divide="ignore"):
+            sizes = np.where(self.scale > 0, 1.0 / self.scale, 0.0)
+        unscaled: Doubles = lower * sizes[:, np.newaxis]
+        return unscaled
+
+    def matrix(self) -> Doubles:
+        """
+        Return the matrix that was factorised.
+
+        Returns
+        -------
+        ndarray of shape (size, size)
+            ``(X - mean)' W (X - mean) + alpha I``.
+        """
+        product: Doubles = self._unscaled @ self._unscaled.T
+        return product
+
+    def inverse(self) -> Doubles:
+        """
+        Return the inverse, zero in the rows and columns of features without spread.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_features)
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If the matrix is singular or the factor is that of the rows.
+        """
+        from scipy.linalg import solve_triangular
+
+        if self.dual:
+            raise np.linalg.LinAlgError("the factor of a wide design has no inverse by features")
+        diagonal = np.abs(np.diagonal(self.lower))
+        if diagonal.size and diagonal.min() < 1e-14 * diagonal.max():
+            raise np.linalg.LinAlgError("the design is rank-deficient")
+        whitener = solve_triangular(np.tril(self.lower), np.diag(self.scale), lower=True)
+        product: Doubles = whitener.T @ whitener
+        return product
+
+    def singular_values(self) -> Doubles:
+        """
+        Return the singular values of the centred and weighted design, in descending order.
+
+        Returns
+        -------
+        ndarray of shape (min(n_samples, n_features),)
+        """
+        from scipy.linalg import svdvals
+
+        if not self.dual:
+            values = svdvals(self._unscaled)
+            return np.asarray(np.sqrt(np.maximum(values**2 - self.alpha, 0.0)))
+        lower = self._unscaled
+        centred = lower - lower.mean(axis=0)
+        return np.asarray(svdvals(centred))

@@ -1,0 +1,223 @@
+"""Least squares on arrays: the compiled solver, with the cases that need a second look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft._engine.config import get_config
+from mlcraft._engine.factor import Factor
+
+__all__ = ["LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
+
+Floats = NDArray[np.floating[Any]]
+
+
+class NonFiniteError(ValueError):
+    """X, y or sample_weight holds NaN or infinity; the caller knows how to name the culprit."""
+
+
+@dataclass(slots=True)
+class LeastSquaresFit:
+    """
+    What a least-squares fit leaves.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients, in the dtype of X.
+    intercept : ndarray of shape () or (n_targets,)
+        Intercepts, in the dtype of X; zero without ``fit_intercept``.
+    rank : int
+        Numerical rank of the centred design, decided on scaled columns.
+    condition : float
+        Estimated condition number of the centred design with columns of unit norm; infinite if rank-deficient, NaN
+        where the method does not tell.
+    n_iter : int
+        Steps of refinement, pivoting or conjugate gradients.
+    method : str
+        "cholesky", "qr", "dual", "active_set" or "conjugate_gradient".
+    status : str
+        "converged", "rank_deficient", "max_iter" or "stalled".
+    factor : Factor or None
+        The factorised matrix, where the method makes one.
+    """
+
+    coef: Floats
+    intercept: Floats
+    rank: int
+    condition: float
+    n_iter: int
+    method: str
+    status: str
+    factor: Factor | None
+
+
+def fit_least_squares(
+    X: Any,
+    y: Floats,
+    *,
+    alpha: float | NDArray[Any] = 0.0,
+    sample_weight: Floats | None = None,
+    fit_intercept: bool = True,
+    positive: bool = False,
+    tol: float | None = None,
+    max_iter: int | None = None,
+) -> LeastSquaresFit:
+    """
+    Minimise ``sum w_i (y_i - c - x_i'b)^2 + alpha |b|^2``.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix (CSR, CSC) of shape (n_samples, n_features)
+        float32 or float64, any strides. Neither copied nor written.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        In the dtype of X.
+    alpha : float or ndarray of shape (n_targets,), default=0.0
+        Ridge penalty, for all targets or for each.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Non-negative, in the dtype of X. Default: all one.
+    fit_intercept : bool, default=True
+        Whether c is fitted or zero.
+    positive : bool, default=False
+        Whether coefficients must be non-negative.
+    tol : float, optional
+        For conjugate gradients only (wide sparse X): bound on the relative norm of the gradient. Never looser than
+        1e-8. Default: 1e-10.
+    max_iter : int, optional
+        For iterative methods only. Default: by the size of the problem.
+
+    Returns
+    -------
+    LeastSquaresFit
+
+    Raises
+    ------
+    NonFiniteError
+        If X, y or the weights hold NaN or infinity, or the weights sum to zero.
+    """
+    options = _core.LeastSquaresOptions()
+    if isinstance(alpha, np.ndarray) and alpha.ndim > 0:
+        options.alpha = alpha.ravel().tolist()
+    elif alpha != 0:
+        options.alpha = [float(alpha)]
+    options.fit_intercept = fit_intercept
+    options.positive = positive
+    if tol is not None:
+        options.tol = min(max(tol * 1e-6, 1e-13), 1e-8)
+    if max_iter is not None:
+        options.max_iter = max_iter
+    if type(X) is not np.ndarray and not isinstance(X, np.ndarray):
+        X = _as_csr(X)
+    solution = _solve(X, y, sample_weight, options)
+    if solution.status == "not_finite":
+        return _rescaled(X, y, sample_weight, options)
+    return _as_fit(solution, X.dtype, y.ndim)
+
+
+def _solve(X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions) -> Any:
+    if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
+        from mlcraft import jit
+
+        moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
+        solution = _core.solve_moments(moments, options)
+        if solution.status not in ("stalled", "not_finite"):
+            return solution
+    return _core.least_squares(X, y, sample_weight, options)
+
+
+def _as_csr(X: Any) -> Any:
+    X = X.tocsr()
+    if X.indices.dtype != X.indptr.dtype:
+        X.indices = X.indices.astype(X.indptr.dtype)
+    return X
+
+
+def _as_fit(solution: Any, dtype: Any, ndim: int) -> LeastSquaresFit:
+    coef, intercept = solution.coef, solution.intercept
+    if dtype != coef.dtype:
+        coef, intercept = coef.astype(dtype), intercept.astype(dtype)
+    if ndim == 1:
+        coef, intercept = coef[0], intercept[0]
+    factor = solution.factor
+    return LeastSquaresFit(
+        coef,
+        intercept,
+        solution.rank,
+        solution.condition,
+        solution.iterations,
+        solution.method,
+        solution.status,
+        None if factor is None else Factor(*factor),
+    )
+
+
+def _rescaled(
+    X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions
+) -> LeastSquaresFit:
+    """Fit data whose squares leave the range of the dtype: in double, columns and targets scaled by powers of two."""
+    values = X if isinstance(X, np.ndarray) else X.data
+    if not (np.isfinite(values).all() and np.isfinite(y).all()):
+        raise NonFiniteError("X or y holds NaN or infinity")
+    if sample_weight is not None and not (np.isfinite(sample_weight).all() and sample_weight.sum() > 0):
+        raise NonFiniteError("sample_weight holds NaN or infinity, or sums to zero")
+    weight = None if sample_weight is None else sample_weight.astype(np.float64)
+    if not isinstance(X, np.ndarray):
+        columns = np.ones(X.shape[1])
+        scaled = X.astype(np.float64)
+        scale = _power_of_two(np.abs(scaled.data).max(initial=0.0))
+        scaled.data = scaled.data * scale
+        columns[:] = scale
+    else:
+        scaled = X.astype(np.float64)
+        columns = _power_of_two(np.abs(scaled).max(axis=0, initial=0.0))
+        if any(a != 0 for a in options.alpha):
+            columns[:] = columns.min()  # a penalty ties the columns together
+        scaled *= columns
+    targets = y.astype(np.float64).reshape(len(y), -1)
+    heights = _power_of_two(np.abs(targets).max(axis=0, initial=0.0))
+    options.alpha = [a * float(columns[0]) ** 2 for a in options.alpha]
+    solution = _core.least_squares(scaled, targets * heights, weight, options)
+    if solution.status == "not_finite":
+        raise NonFiniteError("X, y or sample_weight leaves the range of double precision")
+    fit = _as_fit(solution, np.dtype(np.float64), 2)
+    with np.errstate(over="ignore", under="ignore"):
+        fit.coef = (fit.coef * columns / heights[:, np.newaxis]).astype(X.dtype)
+        fit.intercept = (fit.intercept / heights).astype(X.dtype)
+    fit.factor = None
+    if y.ndim == 1:
+        fit.coef, fit.intercept = fit.coef[0], fit.intercept[0]
+    return fit
+
+
+def _power_of_two(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    exponent = np.clip(np.frexp(np.where(size > 0, size, 1.0))[1], -1000, 1000)
+    scale: NDArray[np.float64] = np.ldexp(1.0, -exponent)
+    return scale
+
+
+def predict_linear(X: Any, coef: Floats, intercept: Any) -> Floats:
+    """
+    Compute ``X @ coef.T + intercept``.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        float32 or float64.
+    coef : ndarray of shape (n_features,) or (n_targets, n_features)
+    intercept : float or ndarray of shape (n_targets,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_targets)
+    """
+    if isinstance(X, np.ndarray) and X.dtype == coef.dtype:
+        result = _core.predict_linear(X, coef, intercept)
+        if result is not None:
+            return result
+    product: Floats = X @ coef.T + intercept
+    return product
