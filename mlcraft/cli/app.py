@@ -1,0 +1,197 @@
+"""The commands and their options; `mlcraft.cli.fitting` does the work, `mlcraft.cli.report` prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from mlcraft.cli.errors import CommandError
+from mlcraft.cli.fitting import FitOptions, check_writable, run_fit
+from mlcraft.cli.predicting import Prediction, run_predict
+from mlcraft.cli.report import number, print_fit, printable
+
+app = typer.Typer(
+    name="mlcraft",
+    help="Fit a linear model to a table, see how good it is and where not to trust it, and predict with it.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        try:
+            version = metadata.version("mlcraft")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        typer.echo(f"mlcraft {version}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    del version
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn an error the user can mend into one message and exit code 2."""
+    try:
+        yield
+    except CommandError as error:
+        _complain("error", str(error), "bold red")
+        raise typer.Exit(2) from None
+    except MemoryError:
+        _complain("error", "not enough memory for this table; use fewer rows or --drop columns", "bold red")
+        raise typer.Exit(2) from None
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python from complaining when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
+def _complain(label: str, message: str, style: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text.assemble((f"{label}: ", style), printable(message)))
+
+
+@app.command(
+    epilog="Example: mlcraft fit houses.csv --target price --drop id --save houses.mlc",
+    short_help="Fit a linear model to a table and report on it.",
+)
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="CSV or Parquet file, also .gz; - is standard input. Without it: California house prices.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", metavar="COLUMN", help="The column to predict.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="A", help="Strength of the ridge penalty; 0 is ordinary least squares."
+        ),
+    ] = 0.0,
+    test_size: Annotated[
+        float, typer.Option(min=0.01, max=0.9, metavar="SHARE", help="Share of the rows to hold out.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random split.")] = 0,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop", metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="COLUMN",
+            help="Use a column even if it looks like a row number or identifier; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", metavar="MODEL.mlc", help="Write the model to a file.", show_default=False),
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show all coefficients, not the 20 largest.")
+    ] = False,
+) -> None:
+    """Fit a linear model to a table and report on it.
+
+    Text becomes 0/1 columns, dates become days and seasons, missing values are filled; the report says what
+    was done, what each column adds, how good the fit is on rows it has not seen, and where not to trust it.
+    """
+    with _plain_errors():
+        options = FitOptions(data, target, alpha, test_size, seed, drop or (), keep or (), save)
+        print_fit(Console(highlight=False), run_fit(options), show_all=show_all)
+
+
+@app.command(
+    epilog="Example: mlcraft predict houses.mlc new_houses.csv --out prices.csv",
+    short_help="Predict the rows of a table with a saved model.",
+)
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL.mlc", help="A file written by mlcraft fit --save.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A table with the columns of the fit; - is standard input.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE.csv",
+            help="Write here instead of to the terminal.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Predict the rows of a table with a saved model.
+
+    The predictions go to standard output as CSV with the column "prediction", one line for each row of DATA
+    in its order. Remarks go to standard error. Columns the model does not know are ignored.
+    """
+    with _plain_errors():
+        if out is not None:
+            check_writable(out)
+        prediction = run_predict(model, data)
+        text = _to_csv(prediction.values)
+        if out is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            _write(out, text)
+        _remark(prediction, out)
+
+
+def _to_csv(values: NDArray[np.float64]) -> str:
+    """One number a line, in the shortest form that reads back as the same number."""
+    return "\n".join(["prediction", *map(repr, values.tolist())]) + "\n"
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"cannot write '{path}': {error.strerror or error}") from None
+
+
+def _remark(prediction: Prediction, out: str | None) -> None:
+    for warning in prediction.warnings:
+        _complain("note", warning, "yellow")
+    if out is not None:
+        _complain("done", f"{len(prediction.values):,} predictions written to {out}", "green")
+    if prediction.scores is not None:
+        scores = prediction.scores
+        text = (
+            f"the table holds '{prediction.target}' too: on {prediction.n_scored:,} rows R2 {scores.r2:.4f},"
+            f" RMSE {number(scores.rmse)}, MAE {number(scores.mae)}"
+        )
+        _complain("note", text, "cyan")

@@ -1,0 +1,238 @@
+"""Show a fit in the terminal: plain words and two tables, readable in a pipe and in a narrow window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mlcraft.cli.choose import Notice
+from mlcraft.cli.compare import Scores
+from mlcraft.cli.fitting import Coefficient, FitResult
+
+_SHOWN_COEFFICIENTS = 20
+_TOPICS = {
+    "number": "numbers",
+    "boolean": "true/false",
+    "missing": "missing",
+    "category": "categories",
+    "date": "dates",
+    "dropped": "dropped",
+}
+
+
+def print_fit(console: Console, result: FitResult, *, show_all: bool = False) -> None:
+    """Print the whole report."""
+    _print_facts(console, _summary(result))
+    _heading(console, "What was done to the columns")
+    _print_facts(console, _what_was_done(result))
+    _print_coefficients(console, result, show_all=show_all)
+    _print_scores(console, result)
+    _print_doubts(console, result)
+    if result.options.save is not None:
+        name = printable(result.options.save)
+        console.print()
+        console.print(Text(f"Saved {name}. Use it: mlcraft predict {name} DATA", style="green"))
+
+
+def printable(text: str) -> str:
+    r"""Take control characters out, so that a table cannot write to the terminal.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb\n")
+    'a?[31mb?'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Format with about `digits` significant digits, thousands apart, exponents only where needed.
+
+    Examples
+    --------
+    >>> number(-42345.678), number(0.0123456), number(3e-9), number(2.5e12), number(7.0)
+    ('-42,346', '0.01235', '3.000e-09', '2.500e+12', '7')
+    """
+    if not math.isfinite(value):
+        return "-"
+    if value.is_integer() and abs(value) < 1e9:
+        return f"{value:,.0f}"
+    exponent = math.floor(math.log10(abs(value)))
+    if not -5 <= exponent < 9:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def _seconds(value: float) -> str:
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        if value * factor >= 1.0 or unit == "us":
+            return f"{value * factor:.{3 if value * factor < 10 else 4}g} {unit}"
+    raise AssertionError
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _paragraph(console: Console, text: Text, *, label: str = "", indent: int = 2, mark: str = "cyan") -> None:
+    """Print text with a label before it; lines after the first are indented to where the text begins."""
+    text.plain = printable(text.plain)
+    lines = text.wrap(console, max(20, console.width - indent)) or [Text()]
+    for index, line in enumerate(lines):
+        line.rstrip()
+        start = Text(label if index == 0 else "", style=mark)
+        start.pad_right(indent - len(start))
+        console.print(start + line, soft_wrap=True)
+
+
+def _remark(console: Console, text: str) -> None:
+    _paragraph(console, Text(text, style="dim"))
+
+
+def _print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+    """Print labels and texts side by side."""
+    indent = 4 + max(len(label) for label, _ in facts)
+    for label, text in facts:
+        _paragraph(console, Text(text), label=f"  {label}", indent=indent)
+
+
+def _summary(result: FitResult) -> list[tuple[str, str]]:
+    options, values = result.options, result.values
+    model = "ordinary least squares"
+    if options.alpha > 0.0:
+        model = f"ridge regression, alpha {options.alpha:g}, columns scaled to sd 1 for the penalty"
+    share = 100.0 * result.n_test / (result.n_test + result.n_train)
+    target = (
+        f"{result.target}: mean {number(float(values.mean()))}, sd {number(float(values.std()))}, from"
+        f" {number(float(values.min()))} to {number(float(values.max()))}"
+    )
+    facts = [
+        ("data", f"{result.source}: {result.n_rows:,} rows, {result.n_columns:,} columns"),
+        ("target", target),
+        (
+            "rows",
+            f"{result.n_train:,} to fit, {result.n_test:,} held out ({share:.0f} %, seed {options.seed})",
+        ),
+        ("model", model),
+    ]
+    return facts + [("note", remark) for remark in result.remarks]
+
+
+def _what_was_done(result: FitResult) -> list[tuple[str, str]]:
+    by_topic: dict[str, list[Notice]] = {topic: [] for topic in _TOPICS}
+    for notice in result.encoding.notices:
+        by_topic[notice.topic].append(notice)
+    facts: list[tuple[str, str]] = []
+    for topic, label in _TOPICS.items():
+        notices = by_topic[topic]
+        if topic in ("number", "boolean"):
+            if notices:
+                facts.append((label, f"{_names([notice.column for notice in notices])} as they are"))
+            continue
+        lines = [_sentence(topic, names, text) for names, text in _merge(notices)]
+        facts += [(label if index == 0 else "", line) for index, line in enumerate(lines)]
+    return facts + [("held out", warning) for warning in result.warnings]
+
+
+def _sentence(topic: str, names: Sequence[str], text: str) -> str:
+    if topic == "missing":
+        return f"{_names(names)}: {text}; a 0/1 column says where"
+    return f"{_names(names)}: {text}"
+
+
+def _merge(notices: Sequence[Notice]) -> list[tuple[list[str], str]]:
+    """Columns of which the same is to be said share a line."""
+    merged: dict[str, list[str]] = {}
+    for notice in notices:
+        merged.setdefault(notice.text, []).append(notice.column)
+    return [(names, text) for text, names in merged.items()]
+
+
+def _names(names: Sequence[str], limit: int = 12) -> str:
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
+
+
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1))
+
+
+def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) -> None:
+    lines = result.coefficients
+    shown = lines if show_all else lines[:_SHOWN_COEFFICIENTS]
+    _heading(console, f"Coefficients ({len(lines):,}, largest effect first)")
+    has_errors = any(math.isfinite(line.error) for line in lines)
+    table = _table()
+    table.add_column("column", overflow="fold")
+    table.add_column("coefficient", justify="right", no_wrap=True)
+    if has_errors:
+        table.add_column("std. error", justify="right", no_wrap=True)
+    table.add_column("effect", justify="right", no_wrap=True)
+    for line in [*shown, result.intercept]:
+        _add_coefficient(table, line, has_errors=has_errors, is_intercept=line is result.intercept)
+    console.print(table)
+    if len(shown) < len(lines):
+        console.print(
+            Text(f"  {len(lines) - len(shown):,} more with smaller effects; --all shows them", style="dim")
+        )
+    explained = "effect: change of the prediction when the column grows by one standard deviation"
+    if not has_errors:
+        why = (
+            "with a penalty they would be too small"
+            if result.options.alpha > 0.0
+            else "too many columns for the rows"
+        )
+        explained += f"; no standard errors: {why}"
+    _remark(console, explained)
+
+
+def _add_coefficient(table: Table, line: Coefficient, *, has_errors: bool, is_intercept: bool) -> None:
+    cells: list[str | Text] = [Text(printable(line.name)), number(line.value)]
+    if has_errors:
+        cells.append(number(line.error))
+    cells.append("" if is_intercept else number(line.effect))
+    table.add_row(*cells, style="dim" if is_intercept else "")
+
+
+def _print_scores(console: Console, result: FitResult) -> None:
+    comparison = result.comparison
+    _heading(console, f"On the {result.n_test:,} held-out rows")
+    table = _table()
+    table.add_column("model")
+    for name in ("R2", "RMSE", "MAE", "time to fit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    reference = "scikit-learn " + ("Ridge" if result.options.alpha > 0.0 else "LinearRegression")
+    _add_scores(table, "mlcraft", comparison.scores, _seconds(comparison.seconds), style="bold")
+    _add_scores(table, reference, comparison.reference_scores, _seconds(comparison.reference_seconds))
+    _add_scores(table, "mean of the training rows", comparison.baseline_scores, "")
+    console.print(table)
+    ratio = comparison.reference_seconds / comparison.seconds
+    pace = f"{ratio:.1f} times as fast as" if ratio >= 1.0 else f"{1.0 / ratio:.1f} times as slow as"
+    difference = comparison.largest_difference / (float(np.std(result.values)) or 1.0)
+    equal = f"predictions equal to {difference:.0e} of the target's sd" if difference else "equal predictions"
+    if difference > 1e-6:
+        equal = f"predictions differ by up to {difference:.0e} of the target's sd"
+    text = f"{pace} scikit-learn (median of {comparison.repeats} fits each, same array); {equal}"
+    _remark(console, text)
+
+
+def _add_scores(table: Table, name: str, scores: Scores, seconds: str, style: str = "") -> None:
+    r2 = f"{scores.r2:.4f}" if math.isfinite(scores.r2) else "-"
+    table.add_row(name, r2, number(scores.rmse), number(scores.mae), seconds, style=style)
+
+
+def _print_doubts(console: Console, result: FitResult) -> None:
+    _heading(console, "Where not to trust it")
+    if not result.findings:
+        console.print(Text("  nothing stands out", style="green"))
+        return
+    for finding in result.findings:
+        _paragraph(console, Text(finding.what, style="yellow"), label="  ! ", indent=4, mark="yellow")
+        _paragraph(console, Text(finding.advice), indent=4)

@@ -1,0 +1,288 @@
+"""Model files (``.mlc``): fitted models as plain data, with nothing in them that runs.
+
+A file can name one of mlcraft's estimators, its parameters and its arrays, nothing else; so a file from a
+stranger may give wrong predictions, but is safe to load. See `mlcraft._model_container` for the bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft._model_container import ModelFileError, check_array, read_container, write_container
+
+__all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
+
+_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeClassifier")
+_ATTRIBUTES = (
+    "coef_",
+    "intercept_",
+    "n_features_in_",
+    "feature_names_in_",
+    "classes_",
+    "rank_",
+    "n_iter_",
+    "solver_",
+    "condition_",
+)
+_LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
+_MAX_TEXT_WIDTH = 2**16
+
+
+@dataclass(slots=True)
+class TabularModel:
+    """An estimator together with the way a table becomes its matrix; what ``mlcraft fit --save`` writes.
+
+    Attributes
+    ----------
+    estimator : LinearRegression, Ridge or RidgeClassifier
+        The fitted estimator.
+    encoder : dict
+        JSON data: how each column of a table becomes numbers.
+    info : dict
+        JSON data: where the model comes from and how good it was.
+    """
+
+    estimator: Any
+    encoder: dict[str, Any]
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: str | os.PathLike[str], model: Any) -> None:
+    """Write a fitted model to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        Where to write; an existing file is replaced in one step.
+    model : LinearRegression, Ridge, RidgeClassifier or TabularModel
+        The fitted model. The kept factor is not stored.
+
+    Raises
+    ------
+    ModelFileError
+        If the model is not fitted, not one of these classes, or holds something that is not data.
+    OSError
+        If the file cannot be written.
+
+    See Also
+    --------
+    load_model : The way back, with an example.
+    """
+    arrays: list[NDArray[Any]] = []
+    table = model if isinstance(model, TabularModel) else None
+    header: dict[str, Any] = {
+        "written_by": f"mlcraft {_version()}",
+        "estimator": _describe(model if table is None else table.estimator, arrays),
+    }
+    if table is not None:
+        header |= {"encoder": table.encoder, "info": table.info}
+    write_container(os.fspath(path), header, arrays)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file written by `save_model` or by ``mlcraft fit --save``.
+
+    Returns
+    -------
+    LinearRegression, Ridge, RidgeClassifier or TabularModel
+        The fitted model; its predictions equal those before saving bit for bit. ``factor_`` is None.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, no model file, written by a newer version, or inconsistent.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from mlcraft.linear_model import Ridge
+    >>> from mlcraft.model_file import load_model, save_model
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> model = Ridge(alpha=0.5).fit(X, [1.0, 3.0, 4.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(os.path.join(folder, "ridge.mlc"), model)
+    ...     again = load_model(os.path.join(folder, "ridge.mlc"))
+    >>> again, bool((again.predict(X) == model.predict(X)).all())
+    (Ridge(alpha=0.5), True)
+    """
+    name = os.fspath(path)
+    header, arrays = read_container(name)
+    try:
+        estimator = _restore(header.get("estimator"), arrays)
+        if "encoder" not in header:
+            return estimator
+        encoder, info = header["encoder"], header.get("info", {})
+        if not (isinstance(encoder, dict) and isinstance(info, dict)):
+            raise ModelFileError("its description of the table is not an object")
+    except ModelFileError as error:
+        raise ModelFileError(f"'{name}' is not a sound model file: {error}") from None
+    return TabularModel(estimator, encoder, info)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("mlcraft")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
+    """Describe an estimator in JSON; its arrays go to `arrays`."""
+    from mlcraft import linear_model
+
+    kind = type(model).__name__
+    if kind not in _ESTIMATORS or type(model) is not getattr(linear_model, kind):
+        known = ", ".join(_ESTIMATORS)
+        raise ModelFileError(f"cannot store a {type(model).__qualname__}; model files hold mlcraft's {known}")
+    if not hasattr(model, "coef_"):
+        raise ModelFileError(f"this {kind} is not fitted; call fit first")
+    found = {name: getattr(model, name) for name in _ATTRIBUTES if hasattr(model, name)}
+    description: dict[str, Any] = {
+        "class": kind,
+        "params": {name: _pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},
+        "attributes": {name: _pack(name, value, arrays) for name, value in found.items()},
+    }
+    if kind == "RidgeClassifier":
+        description["label_type"] = model._label_binarizer.y_type_
+    return description
+
+
+def _pack(name: str, value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """Turn one value into JSON; arrays and NumPy scalars go to `arrays` and leave their number."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
+        return _pack_texts(name, value)
+    if isinstance(value, np.str_):
+        return str(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        check_array(name, array)
+        arrays.append(array)
+        return {"scalar" if isinstance(value, np.generic) else "array": len(arrays) - 1}
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            raise ModelFileError(f"{name} is not a number (NaN)")
+        return {"float": "inf" if value > 0 else "-inf"}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        pairs = [[_pack(name, key, arrays), _pack(name, item, arrays)] for key, item in value.items()]
+        return {"pairs": pairs}
+    if isinstance(value, (list, tuple)):
+        return {"list": [_pack(name, item, arrays) for item in value]}
+    raise ModelFileError(f"{name} is a {type(value).__qualname__}, which is not plain data")
+
+
+def _pack_texts(name: str, value: NDArray[Any]) -> dict[str, Any]:
+    if value.ndim != 1 or not all(isinstance(item, str) for item in value.tolist()):
+        raise ModelFileError(f"{name} is an array of objects; only texts and numbers can be stored")
+    width = value.dtype.itemsize // 4 if value.dtype.kind == "U" else 0
+    return {"texts": [str(item) for item in value.tolist()], "width": width}
+
+
+def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
+    """Rebuild an estimator from its description."""
+    from mlcraft import linear_model
+
+    if not isinstance(description, dict):
+        raise ModelFileError("it does not describe an estimator")
+    kind, params, attributes = (description.get(key) for key in ("class", "params", "attributes"))
+    if not isinstance(kind, str) or kind not in _ESTIMATORS:
+        raise ModelFileError(f"it holds an estimator this version does not know: {str(kind)[:80]!r}")
+    if not isinstance(params, dict) or not isinstance(attributes, dict):
+        raise ModelFileError("it does not describe an estimator")
+    estimator = getattr(linear_model, kind)()
+    unknown = [*(set(params) - set(estimator.get_params(deep=False))), *(set(attributes) - set(_ATTRIBUTES))]
+    if unknown:
+        raise ModelFileError(f"a {kind} has no parameter or attribute {str(unknown[0])[:80]!r}")
+    for name, value in (params | attributes).items():
+        setattr(estimator, name, _unpack(value, arrays))
+    estimator.factor_ = None
+    _check_shapes(vars(estimator))
+    if kind == "RidgeClassifier":
+        _restore_labels(estimator, description.get("label_type"))
+    return estimator
+
+
+def _unpack(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    match value:
+        case {"array": int(index)} if 0 <= index < len(arrays):
+            return arrays[index]
+        case {"scalar": int(index)} if 0 <= index < len(arrays) and arrays[index].ndim == 0:
+            return arrays[index][()]
+        case {"float": "inf" | "-inf" as text}:
+            return float(text)
+        case {"texts": list(texts), "width": int(width)} if all(isinstance(text, str) for text in texts):
+            return _unpack_texts(texts, width)
+        case {"list": list(items)}:
+            return [_unpack(item, arrays) for item in items]
+        case {"pairs": list(pairs)} if all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+            return {_unpack_key(key, arrays): _unpack(item, arrays) for key, item in pairs}
+    raise ModelFileError("a value is described wrongly")
+
+
+def _unpack_texts(texts: list[str], width: int) -> NDArray[Any]:
+    """Make the array of objects (width 0) or of texts of one width that was stored."""
+    if width == 0:
+        return np.array(texts, dtype=object)
+    if not max(map(len, texts), default=1) <= width <= _MAX_TEXT_WIDTH:
+        raise ModelFileError("the width of a text is wrong")
+    return np.array(texts, dtype=f"<U{width}")
+
+
+def _unpack_key(key: Any, arrays: list[NDArray[Any]]) -> Any:
+    value = _unpack(key, arrays)
+    if isinstance(value, (np.ndarray, list, dict)):
+        raise ModelFileError("a value is described wrongly")
+    return value
+
+
+def _check_shapes(fitted: dict[str, Any]) -> None:
+    """Check that the fitted attributes agree, so that predict finds what it reads."""
+    coef, intercept = fitted.get("coef_"), fitted.get("intercept_")
+    n_features, names = fitted.get("n_features_in_"), fitted.get("feature_names_in_")
+    if not isinstance(coef, np.ndarray) or coef.dtype.kind != "f" or coef.ndim not in (1, 2) or not coef.size:
+        raise ModelFileError("its coefficients are missing or not numbers")
+    if type(n_features) is not int or coef.shape[-1] != n_features:
+        raise ModelFileError("its number of coefficients does not fit its number of columns")
+    n_targets = coef.shape[0] if coef.ndim == 2 else 1
+    if isinstance(intercept, np.ndarray):
+        fits = intercept.dtype.kind == "f" and intercept.shape in ((), (n_targets,))
+    else:
+        fits = isinstance(intercept, (float, np.floating)) and math.isfinite(intercept)
+    if not fits:
+        raise ModelFileError("its intercept is missing or does not fit its coefficients")
+    if names is not None and not (isinstance(names, np.ndarray) and names.shape == (n_features,)):
+        raise ModelFileError("its column names do not fit its coefficients")
+
+
+def _restore_labels(estimator: Any, label_type: Any) -> None:
+    """Give a classifier its labels back."""
+    from sklearn.preprocessing import LabelBinarizer
+
+    classes = vars(estimator).get("classes_")
+    n_outputs = len(estimator.coef_) if estimator.coef_.ndim == 2 else 1
+    if label_type not in _LABEL_TYPES or not isinstance(classes, np.ndarray) or classes.ndim != 1:
+        raise ModelFileError("its classes are missing")
+    if len(classes) != n_outputs and not (n_outputs == 1 and len(classes) == 2):
+        raise ModelFileError("its classes do not fit its coefficients")
+    binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+    binarizer.classes_, binarizer.y_type_, binarizer.sparse_input_ = classes, label_type, False
+    estimator._label_binarizer = binarizer
