@@ -72,7 +72,7 @@ def fused_residual(
     response = vector(y, n, "y")
     columns = Columns(np.zeros(p), np.ones(p), vector(coef, p, "coef") + 0.0)
     squares, products, total, weight_sum = residual_sums(
-        matrix, response - intercept, weights(sample_weight, n), columns
+        matrix, response, weights(sample_weight, n), columns, float(intercept)
     )
     if not (np.isfinite(squares) and np.isfinite(products).all()):
         raise_not_finite(X=matrix, y=response, coef=columns.coef, intercept=np.array([intercept]))
@@ -80,9 +80,9 @@ def fused_residual(
 
 
 def residual_sums(
-    X: Floats, y: Doubles, sample_weight: Doubles, columns: Columns
+    X: Floats, y: Doubles, sample_weight: Doubles, columns: Columns, intercept: float = 0.0
 ) -> tuple[float, Doubles, float, float]:
-    """Sum over samples ``w r^2``, ``w r z``, ``w r`` and ``w`` for the residual ``r = y - z'coef``.
+    """Sum over samples ``w r^2``, ``w r z``, ``w r`` and ``w`` for the residual ``y - intercept - z'coef``.
 
     Centring and scaling are part of the pass, so there is no copy of ``X``; subtracting the centre before
     anything else keeps the digits of a column whose mean is huge.
@@ -90,44 +90,57 @@ def residual_sums(
     p = X.shape[1]
     lanes = lane_count(X.shape[0], p + 3)
     slots = np.zeros((lanes, p + 3))
-    launch(_every_lane, _one_lane, lanes, X, y, sample_weight, columns, slots)
+    launch(_every_lane, _one_lane, lanes, X, y, sample_weight, columns, intercept, slots)
     total = add_in_order(slots)
     return float(total[p + 1]), total[:p], float(total[p]), float(total[p + 2])
 
 
 @compiled
-def _by_rows(X: Floats, residual: Doubles, weight: Doubles, columns: Columns, slot: Doubles) -> None:
+def _by_rows(
+    X: Floats, first: int, last: int, residual: Doubles, weight: Doubles, columns: Columns, slot: Doubles
+) -> None:
     """Rows are contiguous: finish one row, and use it again for the gradient while it is in the cache."""
     center, inverse_scale, coef = columns.center, columns.inverse_scale, columns.coef
-    n, p = X.shape
-    for i in range(n):
+    for i in range(last - first):
+        row = X[first + i]
         prediction = 0.0
-        for j in range(p):
-            prediction += (X[i, j] - center[j]) * inverse_scale[j] * coef[j]
+        for j in range(row.size):
+            prediction += (row[j] - center[j]) * inverse_scale[j] * coef[j]
         residual[i] -= prediction
         weighted = weight[i] * residual[i]
-        for j in range(p):
-            slot[j] += weighted * ((X[i, j] - center[j]) * inverse_scale[j])
+        for j in range(row.size):
+            slot[j] += weighted * ((row[j] - center[j]) * inverse_scale[j])
 
 
 @compiled
-def _by_columns(X: Floats, residual: Doubles, weight: Doubles, columns: Columns, slot: Doubles) -> None:
+def _by_columns(
+    X: Floats, first: int, last: int, residual: Doubles, weight: Doubles, columns: Columns, slot: Doubles
+) -> None:
     """Columns are contiguous: the same for a block of rows, one column after the other."""
-    center, inverse_scale, coef = columns.center, columns.inverse_scale, columns.coef
-    n, p = X.shape
-    for j in range(p):
-        for i in range(n):
-            residual[i] -= (X[i, j] - center[j]) * inverse_scale[j] * coef[j]
-    for j in range(p):
+    for j in range(X.shape[1]):
+        column = X[first:last, j]
+        center, inverse_scale, coef = columns.center[j], columns.inverse_scale[j], columns.coef[j]
+        for i in range(column.size):
+            residual[i] -= (column[i] - center) * inverse_scale * coef
+    for j in range(X.shape[1]):
+        column = X[first:last, j]
+        center, inverse_scale = columns.center[j], columns.inverse_scale[j]
         product = 0.0
-        for i in range(n):
-            product += weight[i] * residual[i] * ((X[i, j] - center[j]) * inverse_scale[j])
+        for i in range(column.size):
+            product += weight[i] * residual[i] * ((column[i] - center) * inverse_scale)
         slot[j] += product
 
 
 @compiled
 def _one_lane(
-    lane: int, lanes: int, X: Floats, y: Doubles, sample_weight: Doubles, columns: Columns, slots: Doubles
+    lane: int,
+    lanes: int,
+    X: Floats,
+    y: Doubles,
+    sample_weight: Doubles,
+    columns: Columns,
+    intercept: float,
+    slots: Doubles,
 ) -> None:
     n, p = X.shape
     rows_are_contiguous = abs(X.strides[1]) <= abs(X.strides[0])
@@ -140,13 +153,13 @@ def _one_lane(
         last = min(first + BLOCK_ROWS, n)
         rows = last - first
         for i in range(rows):
-            residual[i] = y[first + i]
+            residual[i] = y[first + i] - intercept
             if sample_weight.size:
                 weight[i] = sample_weight[first + i]
         if rows_are_contiguous:
-            _by_rows(X[first:last], residual, weight, columns, slot)
+            _by_rows(X, first, last, residual, weight, columns, slot)
         else:
-            _by_columns(X[first:last], residual, weight, columns, slot)
+            _by_columns(X, first, last, residual, weight, columns, slot)
         total = squares = weight_sum = 0.0
         for i in range(rows):
             total += weight[i] * residual[i]
@@ -159,7 +172,13 @@ def _one_lane(
 
 @compiled_parallel
 def _every_lane(
-    lanes: int, X: Floats, y: Doubles, sample_weight: Doubles, columns: Columns, slots: Doubles
+    lanes: int,
+    X: Floats,
+    y: Doubles,
+    sample_weight: Doubles,
+    columns: Columns,
+    intercept: float,
+    slots: Doubles,
 ) -> None:
     for lane in prange(lanes):
-        _one_lane(lane, lanes, X, y, sample_weight, columns, slots)
+        _one_lane(lane, lanes, X, y, sample_weight, columns, intercept, slots)
