@@ -1,0 +1,61 @@
+"""
+Linear models that are fast and say how sure they are.
+
+``mlcraft.linear_model`` holds estimators with the names, parameters and behaviour of scikit-learn's; ``mlcraft.solve`` is
+the functional front for other tools; ``mlcraft.jit`` holds readable twins of the compiled kernels.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mlcraft._core import __version__
+from mlcraft._engine.config import config_context, get_config, set_config
+from mlcraft._system import get_include, show_versions
+
+if TYPE_CHECKING:
+    from mlcraft import datasets, jit, linear_model
+    from mlcraft.model_file import load_model, save_model
+    from mlcraft.solve import Solution, solve
+
+__all__ = [
+    "Solution",
+    "__version__",
+    "config_context",
+    "datasets",
+    "get_config",
+    "get_include",
+    "jit",
+    "linear_model",
+    "load_model",
+    "save_model",
+    "set_config",
+    "show_versions",
+    "solve",
+]
+
+# Imported on first use: `import mlcraft` takes no time and loads neither Numba nor a plotting library.
+_LAZY = {
+    "Solution": ("mlcraft.solve", "Solution"),
+    "datasets": ("mlcraft.datasets", None),
+    "jit": ("mlcraft.jit", None),
+    "linear_model": ("mlcraft.linear_model", None),
+    "load_model": ("mlcraft.model_file", "load_model"),
+    "save_model": ("mlcraft.model_file", "save_model"),
+    "solve": ("mlcraft.solve", "solve"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mlcraft' has no attribute {name!r}")
+    path, attribute = _LAZY[name]
+    module = importlib.import_module(path)
+    value = module if attribute is None else getattr(module, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

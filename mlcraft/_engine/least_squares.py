@@ -180,7 +180,9 @@ def _rescaled(
         scaled *= columns
     targets = y.astype(np.float64).reshape(len(y), -1)
     heights = _power_of_two(np.abs(targets).max(axis=0, initial=0.0))
-    options.alpha = [a * float(columns[0]) ** 2 for a in options.alpha]
+    if any(a != 0 for a in options.alpha):
+        with np.errstate(over="ignore", under="ignore"):
+            options.alpha = [float(np.float64(a) * columns[0] ** 2) for a in options.alpha]
     solution = _core.least_squares(scaled, targets * heights, weight, options)
     if solution.status == "not_finite":
         raise NonFiniteError("X, y or sample_weight leaves the range of double precision")

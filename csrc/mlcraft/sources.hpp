@@ -1,0 +1,21 @@
+// The definitions of the library, for a program that uses the headers: include this in exactly one source file. The inner
+// loops are compiled for the instruction set that the program is compiled for (-march=native, for example); compile with
+// -O3 -ffp-contract=fast and, for threads, -fopenmp.
+#pragma once
+
+#define MLCRAFT_SIMD_LEVEL baseline
+#include "mlcraft/simd/kernels.cpp"
+#undef MLCRAFT_SIMD_LEVEL
+
+#include "mlcraft/core/threads.cpp"
+#include "mlcraft/moments/cholesky.cpp"
+#include "mlcraft/moments/dual.cpp"
+#include "mlcraft/moments/moments.cpp"
+#include "mlcraft/moments/sparse.cpp"
+#include "mlcraft/simd/dispatch.cpp"
+#include "mlcraft/solver/conjugate_gradient.cpp"
+#include "mlcraft/solver/gradient_descent.cpp"
+#include "mlcraft/solver/least_squares.cpp"
+#include "mlcraft/solver/nonnegative.cpp"
+#include "mlcraft/solver/orthogonal.cpp"
+#include "mlcraft/solver/refinement.cpp"

@@ -1,0 +1,204 @@
+"""The functional front: solve(X, y, loss=, solver=) -> Solution."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlcraft import _core
+from mlcraft._engine.config import get_config
+from mlcraft._engine.factor import Factor
+
+__all__ = ["Solution", "solve"]
+
+Solver = Literal["direct", "gd", "nesterov"]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """
+    What a solver found.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,)
+    intercept : float
+    objective : float
+        ``sum(w_i loss_i) / sum(w_i) + alpha |coef|^2 / 2``.
+    gradient_norm : float
+        The certificate: the largest element of the gradient in columns of unit scale, relative to its value at zero
+        coefficients. NaN for the direct solver.
+    n_iter : int
+    status : str
+        "converged", "rank_deficient", "max_iter", "stalled" or "diverged".
+    message : str
+        What the status means and what to do.
+    factor : Factor or None
+        The factorised matrix (direct solver).
+    """
+
+    coef: NDArray[np.float64]
+    intercept: float
+    objective: float
+    gradient_norm: float
+    n_iter: int
+    status: str
+    message: str
+    factor: Factor | None = None
+
+
+_MESSAGES = {
+    "converged": "The certificate is below the tolerance.",
+    "rank_deficient": "Some columns depend on others; this is the solution of minimum norm.",
+    "max_iter": "Stopped at max_iter = {max_iter} with a relative gradient of {gradient:.1e}; raise max_iter, or use "
+    "solver='nesterov' or 'direct'.",
+    "stalled": "The corrections stopped shrinking at a relative gradient of {gradient:.1e}; this is the best iterate.",
+    "diverged": "The objective grew without bound: the step is too large. Leave step=None, or make it smaller. This is "
+    "the best iterate.",
+}
+
+
+def solve(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Literal["squared"] = "squared",
+    alpha: float = 0.0,
+    solver: Solver = "direct",
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    step: float | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-8,
+) -> Solution:
+    """
+    Minimise ``sum(w_i loss(y_i, c + x_i'b)) / sum(w_i) + alpha |b|^2 / 2`` over b and c.
+
+    Parameters
+    ----------
+    X : array-like or CSR matrix of shape (n_samples, n_features)
+        float32 and float64 are used as they are, everything else becomes float64.
+    y : array-like of shape (n_samples,)
+        Targets.
+    loss : {"squared"}, default="squared"
+        ``(y - eta)^2 / 2``.
+    alpha : float, default=0.0
+        Ridge penalty. scikit-learn's Ridge has the same minimiser at ``alpha * sum(w_i)``.
+    solver : {"direct", "gd", "nesterov"}, default="direct"
+        Factorisation, gradient descent, or accelerated gradient descent with restarts.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weights. Default: all one.
+    fit_intercept : bool, default=True
+        Whether c is fitted or zero.
+    step : float, optional
+        Step in columns of unit scale, for "gd" and "nesterov". Default: the inverse of the largest curvature.
+    max_iter : int, default=1000
+        Bound on the iterations of "gd" and "nesterov".
+    tol : float, default=1e-8
+        Bound on `Solution.gradient_norm` for "gd" and "nesterov".
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        If an argument has a wrong value or shape, or holds NaN or infinity.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If an iterative solver stopped early; the best iterate is returned.
+
+    References
+    ----------
+    Nesterov (1983); O'Donoghue and Candès, "Adaptive restart for accelerated gradient schemes" (2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlcraft import solve
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> found = solve(X, np.array([1.0, 3.0, 5.0, 7.0]), solver="nesterov")
+    >>> round(found.coef[0], 6), round(found.intercept, 6), found.status
+    (np.float64(2.0), 1.0, 'converged')
+    """
+    if loss != "squared":
+        raise ValueError(f"loss must be 'squared', got {loss!r}")
+    if solver not in get_args(Solver):
+        raise ValueError(f"solver must be one of {', '.join(map(repr, get_args(Solver)))}, got {solver!r}")
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be non-negative, got {alpha!r}")
+    from sklearn.utils.validation import _check_sample_weight, check_X_y
+
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order=None, y_numeric=True)
+    y = y.astype(X.dtype, copy=False)
+    weight = None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    if solver == "direct":
+        return _direct(X, y, weight, alpha, fit_intercept)
+    found = _descend(X, y, weight, alpha, fit_intercept, solver == "nesterov", step, max_iter, tol)
+    message = _MESSAGES[found.status].format(max_iter=max_iter, gradient=found.gradient_norm)
+    if found.status != "converged":
+        from sklearn.exceptions import ConvergenceWarning
+
+        warnings.warn(f"solver={solver!r}: {message}", ConvergenceWarning, stacklevel=2)
+    iterations = found.n_iter if hasattr(found, "n_iter") else found.iterations
+    return Solution(
+        np.asarray(found.coef, dtype=np.float64),
+        float(found.intercept),
+        float(found.objective),
+        float(found.gradient_norm),
+        int(iterations),
+        found.status,
+        message,
+    )
+
+
+def _direct(X: Any, y: Any, weight: Any, alpha: float, fit_intercept: bool) -> Solution:
+    from mlcraft._engine.least_squares import fit_least_squares
+
+    total = float(len(y) if weight is None else weight.sum(dtype=np.float64))
+    fit = fit_least_squares(X, y, alpha=alpha * total, sample_weight=weight, fit_intercept=fit_intercept)
+    coef, intercept = fit.coef.astype(np.float64), float(fit.intercept)
+    value, _, _ = _core.fused_pass(X, y, coef, intercept, weight)
+    objective = value + alpha * float(coef @ coef) / 2
+    message = _MESSAGES[fit.status].format(max_iter="the default", gradient=float("nan"))
+    return Solution(coef, intercept, objective, float("nan"), fit.n_iter, fit.status, message, fit.factor)
+
+
+def _descend(
+    X: Any,
+    y: Any,
+    weight: Any,
+    alpha: float,
+    fit_intercept: bool,
+    accelerated: bool,
+    step: float | None,
+    max_iter: int,
+    tol: float,
+) -> Any:
+    if get_config()["engine"] == "numba" and isinstance(X, np.ndarray):
+        from mlcraft import jit
+
+        return jit.gradient_descent(
+            X,
+            y,
+            alpha=alpha,
+            sample_weight=weight,
+            fit_intercept=fit_intercept,
+            accelerated=accelerated,
+            step=step,
+            max_iter=max_iter,
+            tol=tol,
+        )
+    options = _core.DescentOptions()
+    options.alpha, options.fit_intercept, options.accelerated = alpha, fit_intercept, accelerated
+    options.step, options.max_iter, options.tol = step or 0.0, max_iter, tol
+    return _core.gradient_descent(X, y, weight, options)
