@@ -90,7 +90,7 @@ def test_moments_of_many_targets():
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-11, atol=1e-10, err_msg=name)
     assert found["y_mean"][3] == 7.0
-    assert (found["yy"][3] == 0).all()
+    assert found["yy"][3] == 0.0
 
 
 @pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 1024, 1025, 5000])
@@ -334,6 +334,14 @@ def test_result_is_frozen():
         result.coef = None
 
 
+def test_a_target_unrelated_to_the_columns_is_no_endless_task():
+    X = np.array([[-1.0, 1.0], [0.0, -2.0], [1.0, 1.0], [0.0, 0.0]])
+    result = jit.gradient_descent(X, [0.1, 0.1, 0.1, 0.1 - 3e-17])
+    assert result.status == "converged"
+    result = jit.gradient_descent(X, [1.0, 1.0, 1.0, 7.0])
+    assert (result.status, result.intercept) == ("converged", 2.5)
+
+
 # ---------------------------------------------------------------- hostile input
 
 
@@ -478,6 +486,67 @@ def test_duplicated_columns_share_the_coefficient():
     coef, _ = squared.minimiser(X, y)
     assert result.status == "converged"
     np.testing.assert_allclose(result.coef @ [1, 1, 2], coef[0], rtol=1e-7)
+
+
+# ---------------------------------------------------------------- against the compiled engine
+
+
+@pytest.fixture(scope="module")
+def core():
+    return pytest.importorskip("mlcraft._core")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("dtype", "order"), TWINS)
+def test_twins_agree_with_the_compiled_kernels(core, dtype, order, weighted):
+    X, y, weight = problem(dtype=dtype, order=order)
+    weight = weighted_or_not(weight.astype(dtype), weighted)
+    rtol = 1e-11 if dtype == np.float64 else 2e-4
+    coef = np.linspace(-1, 1, 5)
+    found = jit.fused_residual(X, y, coef, 0.5, weight)
+    for ours, theirs in zip(found, core.fused_pass(X, y, coef, 0.5, weight), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
+    gram = jit.weighted_gram(X, weight, np.arange(5.0))
+    expected = core.Matrix(X, np.arange(5.0)).gram(weight)
+    np.testing.assert_allclose(gram, expected, rtol=rtol, atol=rtol * gram.max())
+    for fit_intercept in (False, True):
+        mine, engine = jit.moments(X, y, weight, fit_intercept), core.moments(X, y, weight, fit_intercept)
+        for name, value in mine.items():
+            theirs = getattr(engine, name)
+            np.testing.assert_allclose(
+                value, theirs, rtol=rtol, atol=rtol * np.abs(value).max(), err_msg=name
+            )
+
+
+@pytest.mark.parametrize("solver", ["direct", "gd", "nesterov"])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_both_engines_solve_alike(core, solver, alpha, fit_intercept):
+    import mlcraft
+
+    X, y, weight = problem(2000)
+    found = {}
+    for engine in ("cpp", "numba"):
+        with mlcraft.config_context(engine=engine):
+            found[engine] = mlcraft.solve(
+                X, y, solver=solver, alpha=alpha, sample_weight=weight, fit_intercept=fit_intercept
+            )
+    assert found["cpp"].status == found["numba"].status == "converged"
+    for name in ("coef", "intercept", "objective"):
+        ours, theirs = getattr(found["numba"], name), getattr(found["cpp"], name)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_estimators_take_the_engine(core):
+    import mlcraft
+    from mlcraft.linear_model import LinearRegression, Ridge
+
+    X, y, weight = problem(2000)
+    for model in (LinearRegression(), Ridge(alpha=3.0)):
+        expected = model.fit(X, np.column_stack([y, -y]), weight).coef_
+        with mlcraft.config_context(engine="numba"):
+            found = model.fit(X, np.column_stack([y, -y]), weight).coef_
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 # ---------------------------------------------------------------- processes and threads

@@ -29,7 +29,8 @@ class DescentResult:
     objective : float
         Weighted mean squared loss plus penalty, in the units of the data.
     gradient_norm : float
-        Norm of the gradient in standardised units, the number that is compared with ``tol``.
+        Largest element of the gradient in standardised units, relative to its value at zero coefficients: the
+        number that is compared with ``tol``.
     status : {"converged", "max_iter", "diverged"}
         "diverged": the given ``step`` is too long; the best point met is reported.
     """
@@ -97,9 +98,9 @@ def gradient_descent(
     max_iter : int, default=1000
         Most gradient steps. Every step reads ``X`` once.
     tol : float, default=1e-8
-        Converged when the norm of the gradient in standardised units is at most ``tol``; there, an entry is
-        at most the correlation between a column and the residual, so that 1 is large whatever the units of
-        the data.
+        Converged when the largest element of the gradient in standardised units is at most ``tol`` times what
+        it was at zero coefficients. There it is the largest correlation between a column and ``y``; a
+        correlation below 1e-6 counts as 1e-6, so that a ``y`` unrelated to ``X`` is no endless task.
 
     Returns
     -------
@@ -129,7 +130,9 @@ def gradient_descent(
     weight = weights(sample_weight, n)
     standard = standardise(matrix, response, weight, alpha, fit_intercept)
     problem = _Problem(matrix, (response - standard.y_mean) * standard.y_inverse_scale, weight, standard)
-    best, n_iter, status = _descend(problem, accelerated, step, max_iter, tol)
+    start = problem.evaluate(np.zeros(matrix.shape[1]))
+    unit = max(start.steepest, 1e-6)
+    best, n_iter, status = _descend(problem, start, accelerated, step, max_iter, tol * unit)
 
     scale = standard.y_scale
     with np.errstate(over="ignore"):
@@ -141,7 +144,7 @@ def gradient_descent(
         intercept=float(standard.y_mean - standard.mean @ coef.astype(np.float64)),
         n_iter=n_iter,
         objective=best.value * scale * scale,
-        gradient_norm=best.gradient_norm,
+        gradient_norm=best.steepest / unit,
         status=status,
     )
 
@@ -151,7 +154,11 @@ class _Point:
     at: Doubles
     value: float
     gradient: Doubles
-    gradient_norm: float
+
+    @property
+    def steepest(self) -> float:
+        """Largest element of the gradient."""
+        return float(np.abs(self.gradient).max(initial=0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +175,7 @@ class _Problem:
         columns = Columns(standard.mean, standard.inverse_scale, at)
         squares, products, _, weight_sum = residual_sums(self.X, self.y, self.sample_weight, columns)
         value = squares / (2 * weight_sum) + 0.5 * float(standard.penalty @ (at * at))
-        gradient = standard.penalty * at - products / weight_sum
-        return _Point(at, value, gradient, float(np.linalg.norm(gradient)))
+        return _Point(at, value, standard.penalty * at - products / weight_sum)
 
     def times_hessian(self, direction: Doubles) -> Doubles:
         """Multiply by the Hessian: the gradient is linear, and this is what it is for a target of zero."""
@@ -180,15 +186,14 @@ class _Problem:
 
 
 def _descend(
-    problem: _Problem, accelerated: bool, given_step: float | None, max_iter: int, tol: float
+    problem: _Problem, start: _Point, accelerated: bool, given_step: float | None, max_iter: int, tol: float
 ) -> tuple[_Point, int, Status]:
-    p = problem.X.shape[1]
     step = _safe_step(problem) if given_step is None else given_step
-    point = best = start = problem.evaluate(np.zeros(p))
-    reached = best.at
+    point = best = start
+    reached = start.at
     pace = 1.0
     for n_iter in range(max_iter):
-        if point.gradient_norm <= tol:
+        if point.steepest <= tol:
             return point, n_iter, "converged"
         previous, reached = reached, point.at - step * point.gradient
         ahead = reached
@@ -206,7 +211,7 @@ def _descend(
             if given_step is not None:
                 return best, n_iter + 1, "diverged"
             step, point, reached, pace = 0.5 * step, best, best.at, 1.0  # power iteration stopped too early
-    if point.gradient_norm <= tol:
+    if point.steepest <= tol:
         return point, max_iter, "converged"
     return best, max_iter, "max_iter"
 

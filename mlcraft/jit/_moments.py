@@ -13,7 +13,7 @@ MOST_PASSES = 3  # one is the rule
 
 
 class Moments(TypedDict):
-    """Sum of weights, means, and centred second moments of ``X`` (p columns) and ``Y`` (k columns)."""
+    """Sum of weights, means, and centred second moments of ``X`` (p columns) and ``y`` (k columns)."""
 
     weight_sum: float
     x_mean: Doubles
@@ -32,7 +32,7 @@ def moments(
 
     .. math:: S_{xx} = \sum_i w_i (x_i - \bar x)(x_i - \bar x)', \quad
               S_{xy} = \sum_i w_i (x_i - \bar x)(y_i - \bar y)', \quad
-              S_{yy} = \sum_i w_i (y_i - \bar y)(y_i - \bar y)' .
+              S_{yy} = \sum_i w_i (y_i - \bar y)^2 .
 
     The mean is not known before the pass, so the columns are shifted by the mean :math:`s` of a few rows, and
     what is left of the mean is taken out afterwards, for instance
@@ -56,8 +56,8 @@ def moments(
     Returns
     -------
     dict
-        ``weight_sum`` (float), ``x_mean`` (p,), ``y_mean`` (k,), ``xx`` (p, p), ``xy`` (p, k) and ``yy`` (k,
-        k), all in float64.
+        ``weight_sum`` (float), ``x_mean`` (p,), ``y_mean`` (k,), ``xx`` (p, p), ``xy`` (p, k), ``yy`` (k,);
+        all in float64.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def moments(
         y_mean=mean[p:],
         xx=second[:p, :p],
         xy=second[:p, p:],
-        yy=second[p:, p:],
+        yy=np.diag(second)[p:].copy(),
     )
 
 

@@ -46,7 +46,7 @@ def moments(X, y, sample_weight=None, fit_intercept=True):
         "y_mean": y_mean,
         "xx": X.T @ weighted,
         "xy": weighted.T @ Y,
-        "yy": Y.T @ (weight[:, None] * Y),
+        "yy": weight @ Y**2,
     }
 
 
