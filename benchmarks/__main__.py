@@ -1,0 +1,39 @@
+"""``python -m benchmarks``: see ``python -m benchmarks --help`` and ``benchmarks/README.md``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "table": ("compare", "mlcraft, scikit-learn and peers on the cases (the default)"),
+    "kernels": ("kernels", "Gram and fused passes as fractions of the machine's limits"),
+    "memory": ("memory", "extra memory while fitting, as a share of X"),
+    "startup": ("startup", "time to import"),
+    "accuracy": ("accuracy", "correct digits on certified problems"),
+    "chart": ("chart", "draw the chart again from a file written with --json"),
+}
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0].startswith("-"):
+        if argv[:1] in (["-h"], ["--help"]):
+            width = max(map(len, COMMANDS))
+            print("usage: python -m benchmarks [COMMAND] [OPTIONS]\n\ncommands (each has its own --help):")
+            for name, (_, text) in COMMANDS.items():
+                print(f"  {name:{width}}  {text}")
+            print()
+        argv = ["table", *argv]
+    name, *rest = argv
+    if name not in COMMANDS:
+        print(f"no command {name!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"benchmarks.{COMMANDS[name][0]}")
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=COMMANDS[name][1])
+    module.add_arguments(parser)
+    return int(module.main(parser.parse_args(rest)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
