@@ -29,7 +29,8 @@ template <class T>
 Index stride(const py::array& a, int axis, const char* name) {
     const Index bytes = a.strides(axis), size = static_cast<Index>(sizeof(T));
     if (bytes % size != 0 || reinterpret_cast<std::uintptr_t>(a.data()) % alignof(T) != 0)
-        throw py::value_error(std::string(name) + " is not aligned to its dtype; pass np.ascontiguousarray(" + name + ")");
+        throw py::value_error(std::string(name) + " is not aligned to its dtype; pass np.ascontiguousarray(" + name +
+                              ")");
     return bytes / size;
 }
 
@@ -70,17 +71,21 @@ auto visit_compressed(const py::array& data, const py::array& indices, const py:
 
 template <template <class, class> class Sparse, class Visit>
 auto visit_sparse(const py::object& x, Visit&& visit) {
-    const py::array data = sparse_part(x, "data"), indices = sparse_part(x, "indices"), start = sparse_part(x, "indptr");
+    const py::array data = sparse_part(x, "data"), indices = sparse_part(x, "indices"),
+                    start = sparse_part(x, "indptr");
     const auto shape = py::cast<std::pair<Index, Index>>(x.attr("shape"));
     const bool narrow = has_type<std::int32_t>(indices) && has_type<std::int32_t>(start);
     if (!narrow && !(has_type<std::int64_t>(indices) && has_type<std::int64_t>(start)))
         throw py::type_error("indices and indptr of a sparse X must both be int32 or both int64");
     if (has_type<double>(data))
-        return narrow ? visit_compressed<Sparse, double, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
-                      : visit_compressed<Sparse, double, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
+        return narrow ? visit_compressed<Sparse, double, std::int32_t>(data, indices, start, shape.first, shape.second,
+                                                                       visit)
+                      : visit_compressed<Sparse, double, std::int64_t>(data, indices, start, shape.first, shape.second,
+                                                                       visit);
     if (!has_type<float>(data)) throw py::type_error("X must be float32 or float64");
-    return narrow ? visit_compressed<Sparse, float, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
-                  : visit_compressed<Sparse, float, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
+    return narrow
+               ? visit_compressed<Sparse, float, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
+               : visit_compressed<Sparse, float, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
 }
 
 template <class Visit>

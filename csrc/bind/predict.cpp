@@ -15,7 +15,8 @@ py::object predict(const DenseMatrix<T>& x, const py::array& coef, const py::obj
     const bool single = coef.ndim() == 1;
     const Index n = x.rows(), p = x.cols(), k = single ? 1 : coef.shape(0);
     if (!has_type<T>(coef)) throw py::type_error("coef must have the dtype of X");
-    if (coef.ndim() > 2 || coef.shape(coef.ndim() - 1) != p) throw py::value_error("coef does not fit the columns of X");
+    if (coef.ndim() > 2 || coef.shape(coef.ndim() - 1) != p)
+        throw py::value_error("coef does not fit the columns of X");
     if (!(coef.flags() & py::array::c_style)) throw py::value_error("coef must be in C order");
     std::vector<double> c(static_cast<std::size_t>(k));
     if (PyFloat_Check(intercept.ptr())) {

@@ -1,7 +1,12 @@
-// The definitions of the library, for a program that uses the headers: include this in exactly one source file. The inner
-// loops are compiled for the instruction set that the program is compiled for (-march=native, for example); compile with
-// -O3 -ffp-contract=fast and, for threads, -fopenmp.
+// The definitions of the library, for a program that uses the headers: include this in exactly one source file. The
+// inner loops are compiled for the instruction set that the program is compiled for (-march=native, for example);
+// compile with -O3 -ffp-contract=fast and, for threads, -fopenmp.
 #pragma once
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"  // as it must be: these are the definitions, once in a program
+#endif
 
 #define MLCRAFT_SIMD_LEVEL baseline
 #include "mlcraft/simd/kernels.cpp"
@@ -19,3 +24,7 @@
 #include "mlcraft/solver/nonnegative.cpp"
 #include "mlcraft/solver/orthogonal.cpp"
 #include "mlcraft/solver/refinement.cpp"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

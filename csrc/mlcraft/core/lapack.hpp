@@ -8,8 +8,8 @@ struct Lapack {
     void (*geqrf)(int* m, int* n, double* a, int* lda, double* tau, double* work, int* lwork, int* info) = nullptr;
     void (*geqp3)(int* m, int* n, double* a, int* lda, int* jpvt, double* tau, double* work, int* lwork,
                   int* info) = nullptr;
-    void (*ormqr)(char* side, char* trans, int* m, int* n, int* k, double* a, int* lda, double* tau, double* c, int* ldc,
-                  double* work, int* lwork, int* info) = nullptr;
+    void (*ormqr)(char* side, char* trans, int* m, int* n, int* k, double* a, int* lda, double* tau, double* c,
+                  int* ldc, double* work, int* lwork, int* info) = nullptr;
     void (*trtrs)(char* uplo, char* trans, char* diag, int* n, int* nrhs, double* a, int* lda, double* b, int* ldb,
                   int* info) = nullptr;
 };

@@ -2,6 +2,7 @@
 // threads: work is cut into tasks by the problem's size alone, and whoever runs a task does the same arithmetic.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mlcraft/core/types.hpp"
@@ -15,6 +16,10 @@ namespace mlcraft {
 // Threads that a call may use now: OpenMP's setting of the calling thread (OMP_NUM_THREADS, threadpoolctl), shared
 // among the calls in flight, and one in a process forked from one that had already used threads (libgomp hangs there).
 int available_threads();
+
+// Into how many lanes a sum over n rows is cut. Each lane has its own sums, which are added in order: by n alone, so
+// that the bits do not depend on the number of threads.
+inline Index sum_lanes(Index n) { return std::clamp<Index>(n / 4096, 1, 64); }
 
 // Remembers that a team of threads was started, and counts the calls in flight.
 class CallScope {

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace mlcraft {
 
 using Index = std::ptrdiff_t;
+
+inline constexpr double eps = std::numeric_limits<double>::epsilon();
 
 template <class T>
 struct VectorView {

@@ -52,8 +52,9 @@ public:
         for (Index i = 0; i < count; ++i) total += static_cast<double>(weight[i]);
         for (Index a = 0; a < p; ++a)
             for (Index b = a; b < p; ++b)
-                G[a * p + b] += scale(a) * scale(b) *
-                                (raw[a * p + b] - centre(a) * sums[b] - sums[a] * centre(b) + total * centre(a) * centre(b));
+                G[a * p + b] +=
+                    scale(a) * scale(b) *
+                    (raw[a * p + b] - centre(a) * sums[b] - sums[a] * centre(b) + total * centre(a) * centre(b));
     }
 
 private:

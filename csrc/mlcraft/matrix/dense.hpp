@@ -82,7 +82,8 @@ public:
     }
     double column_squared_norm(Index j) const {
         double sum = 0;
-        for (Index i = 0; i < view_.rows; ++i) sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
+        for (Index i = 0; i < view_.rows; ++i)
+            sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
         return sum;
     }
     double row_dot(Index i, const T* v) const {

@@ -9,7 +9,7 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index block = 32;
+constexpr Index panel = 32;
 constexpr Index rows_per_task = 16;
 constexpr Index parallel_from = 256;  // smaller matrices are not worth a team of threads
 
@@ -17,7 +17,7 @@ constexpr Index parallel_from = 256;  // smaller matrices are not worth a team o
 void subtract_left(double* a, Index n, Index first, Index width, Index begin, Index end) {
     const auto& kernels = simd::kernels().f64;
     for (Index i = begin; i < end; ++i) {
-        double sums[block] = {};
+        double sums[panel] = {};
         const Index count = std::min(width, i - first + 1);
         kernels.dots(a + first * n, n, count, first, a + i * n, sums);
         for (Index j = 0; j < count; ++j) a[i * n + first + j] -= sums[j];
@@ -28,9 +28,9 @@ void subtract_left(double* a, Index n, Index first, Index width, Index begin, In
 
 bool cholesky(double* a, Index n, double smallest_pivot, int threads) {
     if (n < parallel_from) threads = 1;
-    for (Index first = 0; first < n; first += block) {
-        const Index width = std::min(block, n - first), below = first + width;
-        double original[block];
+    for (Index first = 0; first < n; first += panel) {
+        const Index width = std::min(panel, n - first), below = first + width;
+        double original[panel];
         for (Index j = 0; j < width; ++j) original[j] = a[(first + j) * n + first + j];
         const Index tasks = (n - first + rows_per_task - 1) / rows_per_task;
         if (first > 0)

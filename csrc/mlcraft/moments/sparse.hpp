@@ -14,9 +14,9 @@ Moments sparse_moments(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorVi
 template <class T, class I>
 Moments sparse_means(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight, bool centre);
 
-#define MLCRAFT_SPARSE_MOMENTS(T, I)                                                                             \
+#define MLCRAFT_SPARSE_MOMENTS(T, I)                                                                               \
     extern template Moments sparse_moments<T, I>(const CsrMatrix<T, I>&, MatrixView<const T>, VectorView<const T>, \
-                                                 bool, int);                                                     \
+                                                 bool, int);                                                       \
     extern template Moments sparse_means<T, I>(const CsrMatrix<T, I>&, MatrixView<const T>, VectorView<const T>, bool);
 MLCRAFT_SPARSE_MOMENTS(double, std::int32_t)
 MLCRAFT_SPARSE_MOMENTS(double, std::int64_t)

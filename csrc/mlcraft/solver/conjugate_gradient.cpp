@@ -83,13 +83,12 @@ private:
 
 template <class T, class I>
 ConjugateGradientSolution conjugate_gradient(const CsrMatrix<T, I>& x, VectorView<const T> y,
-                                             VectorView<const T> weight, const Moments& means, Index target, double alpha,
-                                             double tol, Index max_iter, int threads) {
+                                             VectorView<const T> weight, const Moments& means, Index target,
+                                             double alpha, double tol, Index max_iter, int threads) {
     const Index n = x.rows(), p = x.cols();
     const Operator<T, I> A(x, weight, means, threads);
     std::vector<double> target_values(n), b(p, 0.0), r(n), s(p), direction(p), q(n);
-    for (Index i = 0; i < n; ++i)
-        target_values[i] = A.root()[i] * (static_cast<double>(y[i]) - means.y_mean[target]);
+    for (Index i = 0; i < n; ++i) target_values[i] = A.root()[i] * (static_cast<double>(y[i]) - means.y_mean[target]);
     // the penalty in scaled coordinates: alpha S^2
     std::vector<double> penalty(p);
     for (Index j = 0; j < p; ++j) penalty[j] = alpha * A.scale()[j] * A.scale()[j];

@@ -1,5 +1,6 @@
-// CGLS (Hestenes and Stiefel 1952; Björck 1996, 7.4.1) for weighted ridge regression on a sparse design that is too wide
-// for its Gram matrix. The columns are centred in the algebra. Started at zero it tends to the solution of minimum norm.
+// CGLS (Hestenes and Stiefel 1952; Björck 1996, 7.4.1) for weighted ridge regression on a sparse design that is too
+// wide for its Gram matrix. The columns are centred in the algebra. Started at zero it tends to the solution of minimum
+// norm.
 #pragma once
 
 #include <vector>
@@ -20,7 +21,7 @@ struct ConjugateGradientSolution {
 // `means` come from sparse_means; target t of y; tol bounds gradient_norm.
 template <class T, class I>
 ConjugateGradientSolution conjugate_gradient(const CsrMatrix<T, I>& x, VectorView<const T> y,
-                                             VectorView<const T> weight, const Moments& means, Index target, double alpha,
-                                             double tol, Index max_iter, int threads);
+                                             VectorView<const T> weight, const Moments& means, Index target,
+                                             double alpha, double tol, Index max_iter, int threads);
 
 }  // namespace mlcraft

@@ -12,8 +12,6 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index rows_per_lane = 4096;
-constexpr Index max_lanes = 64;
 constexpr Index block_elements = 1 << 15;  // a block of rows stays in the second-level cache between its two uses
 
 Index block_rows(Index cols) { return std::clamp<Index>(block_elements / std::max<Index>(cols, 1) / 8 * 8, 64, 512); }
@@ -22,7 +20,7 @@ Index block_rows(Index cols) { return std::clamp<Index>(block_elements / std::ma
 template <class Body>
 std::vector<double> sum_over_rows(Index n, Index cols, Index sums, int threads, Body&& body) {
     const Index rows = block_rows(cols), blocks = (n + rows - 1) / rows;
-    const Index lanes = std::clamp<Index>(n / rows_per_lane, 1, max_lanes);
+    const Index lanes = sum_lanes(n);
     std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
     parallel_tasks(lanes, threads, [&](Index lane) {
         for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
@@ -85,8 +83,7 @@ public:
             sum_over_rows(x.rows(), p, 2 * p + 1, options.threads, [&](Index begin, Index count, double* out) {
                 std::vector<double> rows(static_cast<std::size_t>(count * p));
                 x.read(begin, count, rows.data(), count);
-                for (Index i = 0; i < count; ++i)
-                    out[2 * p] += weight ? static_cast<double>(weight[begin + i]) : 1.0;
+                for (Index i = 0; i < count; ++i) out[2 * p] += weight ? static_cast<double>(weight[begin + i]) : 1.0;
                 for (Index j = 0; j < p; ++j)
                     for (Index i = 0; i < count; ++i) {
                         const double w = weight ? static_cast<double>(weight[begin + i]) : 1.0, v = rows[j * count + i];
@@ -235,13 +232,13 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
     return s;
 }
 
-#define MLCRAFT_DESCENT(...)                                                                              \
-    template FusedPass fused_pass<__VA_ARGS__>(const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>, \
-                                               VectorView<const __VA_ARGS__::value_type>, const char*,    \
-                                               const double*, double, int);                               \
-    template DescentSolution gradient_descent<__VA_ARGS__>(                                               \
-        const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>,                                    \
-        VectorView<const __VA_ARGS__::value_type>, const DescentOptions&);
+#define MLCRAFT_DESCENT(...)                                                                                          \
+    template FusedPass fused_pass<__VA_ARGS__>(const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>,         \
+                                               VectorView<const __VA_ARGS__::value_type>, const char*, const double*, \
+                                               double, int);                                                          \
+    template DescentSolution gradient_descent<__VA_ARGS__>(                                                           \
+        const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>, VectorView<const __VA_ARGS__::value_type>,     \
+        const DescentOptions&);
 MLCRAFT_DESCENT(DenseMatrix<double>)
 MLCRAFT_DESCENT(DenseMatrix<float>)
 MLCRAFT_DESCENT(CsrMatrix<double, std::int32_t>)

@@ -15,7 +15,6 @@
 namespace mlcraft {
 namespace {
 
-constexpr double eps = 2.220446049250313e-16;
 constexpr Index refine_always = 20'000;        // elements up to which refinement costs microseconds
 constexpr double refine_from = 100;            // condition of the Gram matrix from which it pays for any size
 constexpr double orthogonal_from = 1e11;       // condition of the Gram matrix from which it is not trusted
@@ -50,8 +49,8 @@ public:
 private:
     double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
 
-    // A column counts as constant when its spread is the rounding of its mean. The sums can hide an underflow, so the few
-    // suspects are looked at one by one.
+    // A column counts as constant when its spread is the rounding of its mean. The sums can hide an underflow, so the
+    // few suspects are looked at one by one.
     void find_constant_columns() {
         constant_.assign(static_cast<std::size_t>(p_), false);
         for (Index j = 0; j < p_; ++j) {
@@ -285,7 +284,8 @@ private:
         for (double w : root_) weight_sum_ += w;
         std::vector<double> shift(static_cast<std::size_t>(p_), 0.0);
         double check = weight_sum_;
-        for (int pass = 0; pass < (options_.fit_intercept ? 2 : 0); ++pass) {  // the second takes out what rounding left
+        const int passes = options_.fit_intercept ? 2 : 0;  // the second takes out what rounding left of the mean
+        for (int pass = 0; pass < passes; ++pass) {
             std::vector<double> sums(static_cast<std::size_t>(p_), 0.0);
             for_rows([&](Index begin, Index count, const double* x, Index ld) {
                 for (Index j = 0; j < p_; ++j)
@@ -301,7 +301,7 @@ private:
                 }
         });
         for (Index t = 0; t < k_; ++t) {
-            for (int pass = 0; pass < (options_.fit_intercept ? 2 : 0); ++pass) {
+            for (int pass = 0; pass < passes; ++pass) {
                 double sum = 0;
                 for (Index i = 0; i < n_; ++i) sum += root_[i] * (y_[t * n_ + i] - y_mean_[t]);
                 y_mean_[t] += sum / weight_sum_;
@@ -487,8 +487,7 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
     const Index limit = options.max_iter > 0 ? options.max_iter : std::max<Index>(2000, 4 * std::min(x.rows(), p));
     for (Index t = 0; t < k; ++t) {
         const double alpha = options.alpha[options.alpha.size() > 1 ? t : 0];
-        const auto s =
-            conjugate_gradient(x, y.column(t), weight, means, t, alpha, options.tol, limit, options.threads);
+        const auto s = conjugate_gradient(x, y.column(t), weight, means, t, alpha, options.tol, limit, options.threads);
         double value = means.y_mean[t];
         for (Index j = 0; j < p; ++j) {
             solution.coef[t * p + j] = s.coef[j];
@@ -505,7 +504,7 @@ template LeastSquaresSolution solve_dense<double>(MatrixView<const double>, Matr
                                                   VectorView<const double>, const LeastSquaresOptions&);
 template LeastSquaresSolution solve_dense<float>(MatrixView<const float>, MatrixView<const float>,
                                                  VectorView<const float>, const LeastSquaresOptions&);
-#define MLCRAFT_SPARSE(T, I)                                                                                     \
+#define MLCRAFT_SPARSE(T, I)                                                                                           \
     template LeastSquaresSolution solve_sparse<T, I>(const CsrMatrix<T, I>&, MatrixView<const T>, VectorView<const T>, \
                                                      const LeastSquaresOptions&);
 MLCRAFT_SPARSE(double, std::int32_t)

@@ -4,8 +4,9 @@
 //
 // Tall designs go through their moments: scale to unit diagonal, Cholesky, condition estimate. A well-conditioned large
 // problem ends there; others are refined in extended precision from the rows; where the Gram matrix is too
-// ill-conditioned the triangle comes from a QR factorisation of the rows, the rank from pivoting its scaled columns, and a
-// rank-deficient problem gets the solution of minimum norm. Wide designs go through the Gram matrix of their rows.
+// ill-conditioned the triangle comes from a QR factorisation of the rows, the rank from pivoting its scaled columns,
+// and a rank-deficient problem gets the solution of minimum norm. Wide designs go through the Gram matrix of their
+// rows.
 #pragma once
 
 #include <vector>
@@ -22,13 +23,13 @@ struct LeastSquaresOptions {
     std::vector<double> alpha{0.0};  // one for all targets, or one for each
     bool fit_intercept = true;
     bool positive = false;
-    double tol = 1e-10;              // conjugate gradients only
-    Index max_iter = 0;              // iterative methods only; 0: by the size of the problem
+    double tol = 1e-10;  // conjugate gradients only
+    Index max_iter = 0;  // iterative methods only; 0: by the size of the problem
     int threads = 1;
 };
 
-// What is kept of a fit: L L' ~ S (X'WX + alpha I) S about the mean, L lower triangular with the columns' scales S; for a
-// wide design ("dual") L L' ~ the Gram matrix of the centred rows, and S is empty. Empty where a method makes none.
+// What is kept of a fit: L L' ~ S (X'WX + alpha I) S about the mean, L lower triangular with the columns' scales S; for
+// a wide design ("dual") L L' ~ the Gram matrix of the centred rows, and S is empty. Empty where a method makes none.
 struct Factor {
     Index size = 0;
     std::vector<double> lower;  // size x size, row-major
@@ -58,8 +59,8 @@ template <class T, class I>
 LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight,
                                   const LeastSquaresOptions& options);
 
-// From moments made elsewhere (another engine). `rows` may be null: then nothing is refined, and a singular problem comes
-// back with Status::stalled.
+// From moments made elsewhere (another engine). `rows` may be null: then nothing is refined, and a singular problem
+// comes back with Status::stalled.
 LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options);
 
 }  // namespace mlcraft

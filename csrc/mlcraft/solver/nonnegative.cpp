@@ -9,8 +9,6 @@
 namespace mlcraft {
 namespace {
 
-constexpr double eps = 2.220446049250313e-16;
-
 // Least squares on the passive set; false if G is singular there.
 bool solve_passive(const double* G, const double* h, Index n, const std::vector<bool>& passive, std::vector<double>& b,
                    int threads) {
@@ -41,7 +39,8 @@ void gradient(const double* G, const double* h, Index n, const std::vector<doubl
 
 double largest_violation(const std::vector<double>& b, const std::vector<double>& g) {
     double worst = 0;
-    for (std::size_t j = 0; j < b.size(); ++j) worst = std::max(worst, b[j] > 0 ? std::abs(g[j]) : std::max(0.0, -g[j]));
+    for (std::size_t j = 0; j < b.size(); ++j)
+        worst = std::max(worst, b[j] > 0 ? std::abs(g[j]) : std::max(0.0, -g[j]));
     return worst;
 }
 

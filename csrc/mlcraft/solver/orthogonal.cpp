@@ -11,7 +11,13 @@ namespace mlcraft {
 namespace {
 
 void check(int info, const char* routine) {
-    if (info != 0) throw std::runtime_error(std::string("LAPACK ") + routine + " failed with info = " + std::to_string(info));
+    if (info != 0)
+        throw std::runtime_error(std::string("LAPACK ") + routine + " failed with info = " + std::to_string(info));
+}
+
+void require_lapack() {
+    if (lapack().geqrf == nullptr)
+        throw std::runtime_error("this problem needs LAPACK: fill the table mlcraft::lapack()");
 }
 
 // In-place QR of the m x n column-major array.
@@ -63,6 +69,7 @@ std::vector<double> Triangle::lower() const {
 }
 
 Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem) {
+    require_lapack();
     const Index n = source.rows, p = source.cols, k = source.targets, q = p + k;
     const Index extra = problem.alpha > 0 ? p : 0;
     const Index block = std::min(n + extra, std::max<Index>(512, 3 * q));
@@ -102,14 +109,13 @@ Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem
     t.targets = k;
     t.r.resize(static_cast<std::size_t>(t.rows * p));
     t.rotated.resize(static_cast<std::size_t>(t.rows * k));
-    for (Index j = 0; j < p; ++j)
-        std::copy_n(stack.data() + j * capacity, t.rows, t.r.data() + j * t.rows);
-    for (Index j = 0; j < k; ++j)
-        std::copy_n(stack.data() + (p + j) * capacity, t.rows, t.rotated.data() + j * t.rows);
+    for (Index j = 0; j < p; ++j) std::copy_n(stack.data() + j * capacity, t.rows, t.r.data() + j * t.rows);
+    for (Index j = 0; j < k; ++j) std::copy_n(stack.data() + (p + j) * capacity, t.rows, t.rotated.data() + j * t.rows);
     return t;
 }
 
 MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance) {
+    require_lapack();
     const Index m = triangle.rows, p = triangle.features, k = triangle.targets, reflectors = std::min(m, p);
     MinimumNorm result;
     result.coef.assign(static_cast<std::size_t>(k * p), 0.0);
@@ -140,8 +146,7 @@ MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const st
     if (rank == p) {
         solve_triangle('N', r, p, m, c, k, m);
         for (Index t = 0; t < k; ++t)
-            for (Index j = 0; j < p; ++j)
-                result.coef[t * p + pivot[j] - 1] = c[t * m + j] * scale[pivot[j] - 1];
+            for (Index j = 0; j < p; ++j) result.coef[t * p + pivot[j] - 1] = c[t * m + j] * scale[pivot[j] - 1];
         return result;
     }
     // b of least norm with [R11 R12] P' S^-1 b = c: QR of the transposed rows
@@ -149,8 +154,7 @@ MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const st
     for (Index j = 0; j < p; ++j) {
         const Index feature = pivot[j] - 1;
         if (!(scale[feature] > 0)) continue;
-        for (Index i = 0; i <= std::min(j, rank - 1); ++i)
-            transposed[i * p + feature] = r[j * m + i] / scale[feature];
+        for (Index i = 0; i <= std::min(j, rank - 1); ++i) transposed[i * p + feature] = r[j * m + i] / scale[feature];
     }
     factorise(transposed, p, rank, p, row_tau);
     std::vector<double> z(static_cast<std::size_t>(p * k), 0.0);

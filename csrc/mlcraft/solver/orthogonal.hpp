@@ -16,14 +16,14 @@ struct OrthogonalProblem {
     double alpha = 0;
 };
 
-// The triangle of the QR factorisation of [design, targets], made from blocks of rows (TSQR: Demmel, Grigori, Hoemmen and
-// Langou 2012), so that no copy of the design is needed.
+// The triangle of the QR factorisation of [design, targets], made from blocks of rows (TSQR: Demmel, Grigori, Hoemmen
+// and Langou 2012), so that no copy of the design is needed.
 struct Triangle {
-    Index rows = 0;                  // min(rows of the design, features)
+    Index rows = 0;  // min(rows of the design, features)
     Index features = 0;
     Index targets = 0;
-    std::vector<double> r;           // rows x features, column-major
-    std::vector<double> rotated;     // rows x targets, column-major: Q'y
+    std::vector<double> r;              // rows x features, column-major
+    std::vector<double> rotated;        // rows x targets, column-major: Q'y
     std::vector<double> lower() const;  // r' as a row-major lower triangle; only if rows == features
 };
 

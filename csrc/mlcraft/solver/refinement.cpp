@@ -12,10 +12,7 @@ namespace mlcraft {
 namespace {
 
 constexpr Index block = simd::extended_block;
-constexpr Index rows_per_lane = 4096;
-constexpr Index max_lanes = 64;
 constexpr int max_steps = 12;
-constexpr double eps = 2.220446049250313e-16;
 
 // Coefficients and fitted centre of all targets, hi and lo apart as the kernels want them.
 struct Extended {
@@ -71,12 +68,12 @@ void lane_gradient(const RowSource& rows, Index begin, Index end, const double* 
 Extended gradient(const RowSource& rows, const RefinementProblem& problem, const Extended& coef,
                   const Extended& centre) {
     const Index n = rows.rows, p = rows.cols, k = rows.targets, size = k * (p + 1);
-    const Index lanes = std::clamp<Index>(n / rows_per_lane, 1, max_lanes);
+    const Index lanes = sum_lanes(n);
     std::vector<Extended> parts(lanes, Extended(size));
     const Index blocks = (n + block - 1) / block;
     parallel_tasks(lanes, problem.threads, [&](Index lane) {
-        lane_gradient(rows, lane * blocks / lanes * block, std::min(n, (lane + 1) * blocks / lanes * block), problem.mean,
-                      coef, centre, parts[lane]);
+        lane_gradient(rows, lane * blocks / lanes * block, std::min(n, (lane + 1) * blocks / lanes * block),
+                      problem.mean, coef, centre, parts[lane]);
     });
     Extended total = parts[0];
     for (Index e = 0; e < size; ++e) {
