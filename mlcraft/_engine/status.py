@@ -4,6 +4,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from mlcraft.exceptions import CollinearityWarning
@@ -14,9 +16,16 @@ NAMED_AT_MOST = 5
 
 
 def warn_about_fit(
-    estimator: Any, fit: Any, shape: tuple[int, int], *, penalised: bool, solver: str, stacklevel: int = 3
+    estimator: Any,
+    fit: Any,
+    X: Any,
+    sample_weight: NDArray[Any] | None,
+    *,
+    penalised: bool,
+    solver: str,
+    stacklevel: int = 3,
 ) -> None:
-    """Warn when the solver did not finish, or when an unpenalised tall problem has dependent columns.
+    """Warn when the solver did not finish, or when an unpenalised tall dense problem has dependent columns.
 
     Parameters
     ----------
@@ -24,8 +33,10 @@ def warn_about_fit(
         Whose class and column names appear in the text; its `max_iter` and `tol` too, where it has them.
     fit : LeastSquaresFit
         What the engine returned.
-    shape : tuple of int
-        Rows and columns of the design.
+    X : ndarray or sparse matrix
+        The design.  Sparse designs are often dependent by intention (one column for each category).
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights of the rows; rows of weight zero do not make a problem tall.
     penalised : bool
         Whether every target has a penalty above zero, which makes the solution unique.
     solver : str
@@ -35,8 +46,11 @@ def warn_about_fit(
     """
     if fit.status in ("max_iter", "stalled"):
         warnings.warn(_unfinished(estimator, fit, solver), ConvergenceWarning, stacklevel=stacklevel)
-    n_samples, n_features = shape
-    if not penalised and n_samples > n_features and fit.rank < n_features:
+    n_features = X.shape[1]
+    if penalised or fit.rank >= n_features or sparse.issparse(X):
+        return
+    n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
+    if n_rows > n_features:
         warnings.warn(_collinear(estimator, fit, n_features), CollinearityWarning, stacklevel=stacklevel)
 
 
@@ -61,12 +75,14 @@ def _collinear(estimator: Any, fit: Any, n_features: int) -> str:
 
 
 def _named(estimator: Any, fit: Any) -> str:
-    """List the dependent columns if the engine says which they are, by name where names are known."""
-    dependent = getattr(fit, "dependent", None)
-    if dependent is None or len(dependent) == 0:
+    """List the columns that the earlier ones explain, by name where names are known."""
+    factor = fit.factor
+    if factor is None or factor.dual:
         return ""
-    columns = np.asarray(dependent)
+    # what is left of a column once its predecessors are taken out is on the diagonal of the factor
+    left = np.where(factor.scale > 0, np.abs(np.diagonal(factor.lower)), 0.0)
+    columns = np.sort(np.argsort(left, kind="stable")[: len(left) - fit.rank])
     names = getattr(estimator, "feature_names_in_", None)
     shown = [repr(str(names[j])) if names is not None else str(j) for j in columns[:NAMED_AT_MOST]]
     more = ", ..." if len(columns) > NAMED_AT_MOST else ""
-    return f" ({'column' if len(columns) == 1 else 'columns'} {', '.join(shown)}{more})"
+    return f" (column{'' if len(columns) == 1 else 's'} {', '.join(shown)}{more})"

@@ -98,7 +98,7 @@ def checked_arrays(
         estimator, X, y, accept_sparse=accept_sparse, dtype=dtype, y_numeric=True, multi_output=True
     )
     X = engine_matrix(X)
-    y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y")
+    y = check_array(y, dtype=X.dtype, ensure_2d=False)
     return X, y, checked_weights(sample_weight, X)
 
 

@@ -27,7 +27,7 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
             and X.ndim == 2
             and X.shape[1] == fitted["n_features_in_"]
             and X.dtype == coef.dtype
-            and X.dtype.kind == "f"
+            and coef.flags.c_contiguous
             and X.shape[0]
             and "feature_names_in_" not in fitted
         ):

@@ -133,14 +133,14 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
                 pass  # the checks below name the culprit
             else:
                 adopt_width(self, X.shape[1])
-                return self._keep(fit, X)
+                return self._keep(fit, X, plain[2])
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
         X, y, sample_weight = checked_arrays(
             self, X, y, sample_weight, accept_sparse=False if self.positive else ["csr", "csc"]
         )
-        self._keep(self._solve(X, y, sample_weight), X)
+        self._keep(self._solve(X, y, sample_weight), X, sample_weight)
         if foreign is not None:
             give_back(self, foreign, "coef_", "intercept_")
         return self
@@ -165,7 +165,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
             positive=bool(self.positive),
         )
 
-    def _keep(self, fit: LeastSquaresFit, X: Any) -> Self:
+    def _keep(self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None) -> Self:
         self._store(fit)
         self.coef_ = fit.coef
         self.__dict__.pop("_singular", None)
@@ -174,9 +174,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
         else:
             self.rank_ = fit.rank
         if fit.status != "converged":
-            warn_about_fit(
-                self, fit, X.shape, penalised=bool(self.positive), solver="least-squares", stacklevel=4
-            )
+            unique = bool(self.positive)  # the warning speaks of unconstrained solutions
+            warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver="least-squares", stacklevel=4)
         return self
 
     @property

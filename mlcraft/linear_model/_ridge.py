@@ -128,13 +128,17 @@ class RidgeEstimator(LinearEstimator):
         self.n_iter_ = iterations(solver, fit, n_targets)
         self.solver_ = solver
         if fit.status != "converged" or fit.rank < X.shape[1]:
-            self._report(fit, X, solver, stacklevel)
+            self._report(fit, X, sample_weight, solver, stacklevel + 1)
         return self
 
-    def _report(self, fit: LeastSquaresFit, X: Any, solver: str, stacklevel: int) -> None:
+    def _report(
+        self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None, solver: str, stacklevel: int
+    ) -> None:
         self.solver_ = solver_used(solver, fit, X.shape, self.alpha)
         unique = bool(np.all(self.alpha)) or bool(self.positive)
-        warn_about_fit(self, fit, X.shape, penalised=unique, solver=solver, stacklevel=stacklevel + 1)
+        warn_about_fit(
+            self, fit, X, sample_weight, penalised=unique, solver=solver, stacklevel=stacklevel
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -208,17 +208,18 @@ def ridge_regression(
     _refuse_combinations(solver, positive, return_intercept, is_sparse)
     X, y, sample_weight, alpha = to_numpy(X, y, sample_weight, alpha)
     X, y = _checked_pair(X, y, check_input)
+    weights = checked_weights(sample_weight, X)
     fit = solve_ridge(
         X,
         y,
         alpha=alpha,
-        sample_weight=checked_weights(sample_weight, X),
+        sample_weight=weights,
         fit_intercept=bool(return_intercept),
         positive=bool(positive),
         max_iter=max_iter,
     )
     if fit.status != "converged":
-        warn_about_fit(None, fit, X.shape, penalised=bool(np.all(alpha)), solver=solver)
+        warn_about_fit(None, fit, X, weights, penalised=bool(np.all(alpha)), solver=solver)
     return _requested(
         fit,
         1 if y.ndim == 1 else y.shape[1],
