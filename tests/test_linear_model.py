@@ -1,4 +1,4 @@
-"""Numbers: every estimator on every storage, dtype, weighting and kind of target, against plain NumPy and SciPy."""
+"""Numbers: every estimator on every storage, dtype, weighting and target, against plain NumPy and SciPy."""
 
 from functools import partial
 from pathlib import Path
@@ -143,7 +143,8 @@ def test_ridge_regression_function(storage, positive):
         coef = ridge_regression(stored, y, 2.5, sample_weight=w, positive=positive)
         expected, _ = reference(X, y, w, alpha=2.5, intercept=False, positive=positive)
         assert coef.shape == ((3, 6) if targets == "three" else (6,))
-        assert_allclose(coef.reshape(expected.shape), expected, rtol=0, atol=1e-9 if dtype == np.float64 else 1e-3)
+        tolerance = 1e-9 if dtype == np.float64 else 1e-3
+        assert_allclose(coef.reshape(expected.shape), expected, rtol=0, atol=tolerance)
         if not positive:
             coef, n_iter, intercept = ridge_regression(
                 stored, y, 2.5, sample_weight=w, return_intercept=True, return_n_iter=True
@@ -266,7 +267,8 @@ REAL = {
 def test_real_data_agree_with_sklearn(make, name):
     if not DATA.is_dir():
         pytest.skip(f"no data sets in {DATA}")
-    table = pytest.importorskip("pandas").read_parquet(DATA / f"{name}.parquet").select_dtypes("number").dropna()
+    pandas = pytest.importorskip("pandas")
+    table = pandas.read_parquet(DATA / f"{name}.parquet").select_dtypes("number").dropna()
     table = table.drop(columns=["split"], errors="ignore").loc[:, lambda t: t.nunique() > 1]
     y = table.pop(REAL[name]).to_numpy(dtype=np.float64)
     X = table.to_numpy(dtype=np.float64)

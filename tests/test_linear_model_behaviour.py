@@ -1,4 +1,4 @@
-"""Behaviour: what scikit-learn's users rely on beside the numbers (errors, names, warnings, meta-estimators)."""
+"""Behaviour: what scikit-learn's users rely on beside the numbers, as errors, names, warnings, protocols."""
 
 import pickle
 import warnings
@@ -47,7 +47,7 @@ def error_of(call):
         warnings.simplefilter("ignore")
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - any error is the outcome here
+        except Exception as error:
             return type(error), str(error)
     return None, ""
 
@@ -171,7 +171,8 @@ def test_solver_names_follow_sklearns_rules(solver, intercept, positive, as_spar
             assert models[0].n_iter_.shape == models[1].n_iter_.shape
     options.pop("fit_intercept")
     outcome, expected = (
-        error_of(lambda module=module: module.ridge_regression(Z, y, 1.0, **options)) for module in (ours, theirs)
+        error_of(lambda module=module: module.ridge_regression(Z, y, 1.0, **options))
+        for module in (ours, theirs)
     )
     assert outcome == expected
 
@@ -259,7 +260,11 @@ def test_input_is_never_written_to():
     for copy_X in (True, False):
         for Z in (X, np.asfortranarray(X), X.astype(np.float32), sparse.csr_array(X)):
             before, weights = Z.copy(), np.linspace(0.5, 2, 30)
-            for model in (LinearRegression(copy_X=copy_X), Ridge(copy_X=copy_X), RidgeClassifier(copy_X=copy_X)):
+            for model in (
+                LinearRegression(copy_X=copy_X),
+                Ridge(copy_X=copy_X),
+                RidgeClassifier(copy_X=copy_X),
+            ):
                 model.fit(Z, target(type(model).__name__), weights).predict(Z)
             assert abs(Z - before).max() == 0
             assert np.array_equal(weights, np.linspace(0.5, 2, 30))
@@ -361,7 +366,9 @@ def test_meta_estimators():
     assert search.best_params_["alpha"] == 0.1
     bagged = BaggingRegressor(LinearRegression(), n_estimators=5, random_state=0, max_features=3).fit(X, y)
     assert bagged.score(X, y) > 0.5
-    stacked = StackingRegressor([("a", LinearRegression()), ("b", Ridge())], final_estimator=LinearRegression())
+    stacked = StackingRegressor(
+        [("a", LinearRegression()), ("b", Ridge())], final_estimator=LinearRegression()
+    )
     assert stacked.fit(X, y).score(X, y) > 0.9
     several = MultiOutputRegressor(Ridge()).fit(X, np.column_stack([y, -y]))
     assert_allclose(several.predict(X)[:, 0], -several.predict(X)[:, 1])

@@ -43,7 +43,8 @@ def test_sklearn_estimator_checks(estimator, check):
 
 
 @pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"), reason="the behaviour is that of scikit-learn 1.9"
+    parse_version(sklearn.__version__) < parse_version("1.9"),
+    reason="the behaviour is that of scikit-learn 1.9",
 )
 def test_sklearn_tests_pass_with_our_classes():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "swap_linear_models", "-p", "no:cacheprovider"]

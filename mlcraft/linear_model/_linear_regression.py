@@ -175,7 +175,9 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
             self.rank_ = fit.rank
         if fit.status != "converged":
             unique = bool(self.positive)  # the warning speaks of unconstrained solutions
-            warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver="least-squares", stacklevel=4)
+            warn_about_fit(
+                self, fit, X, sample_weight, penalised=unique, solver="least-squares", stacklevel=4
+            )
         return self
 
     @property

@@ -136,9 +136,7 @@ class RidgeEstimator(LinearEstimator):
     ) -> None:
         self.solver_ = solver_used(solver, fit, X.shape, self.alpha)
         unique = bool(np.all(self.alpha)) or bool(self.positive)
-        warn_about_fit(
-            self, fit, X, sample_weight, penalised=unique, solver=solver, stacklevel=stacklevel
-        )
+        warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver=solver, stacklevel=stacklevel)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
