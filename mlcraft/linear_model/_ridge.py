@@ -19,6 +19,7 @@ from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
     SOLVERS,
     automatic_solver,
+    is_penalised,
     iterations,
     refuse_foreign_solver,
     solve_ridge,
@@ -135,7 +136,7 @@ class RidgeEstimator(LinearEstimator):
         self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None, solver: str, stacklevel: int
     ) -> None:
         self.solver_ = solver_used(solver, fit, X.shape, self.alpha)
-        unique = bool(np.all(self.alpha)) or bool(self.positive)
+        unique = is_penalised(self.alpha) or bool(self.positive)
         warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver=solver, stacklevel=stacklevel)
 
     def __sklearn_tags__(self) -> Any:

@@ -44,7 +44,7 @@ def penalty(alpha: Any, n_targets: int) -> float | NDArray[np.float64]:
     """Return the penalty of all targets as one float, or one for each target as an array."""
     if type(alpha) is float:
         return alpha
-    penalties = np.asarray(alpha, dtype=np.float64).ravel()
+    penalties = np.asarray(to_numpy(alpha)[0], dtype=np.float64).ravel()
     if penalties.size not in (1, n_targets):
         raise ValueError(
             f"Number of targets and number of penalties do not correspond: {penalties.size} != {n_targets}"
@@ -52,6 +52,11 @@ def penalty(alpha: Any, n_targets: int) -> float | NDArray[np.float64]:
     if not np.isfinite(penalties).all() or (penalties < 0).any():
         raise ValueError("alpha must hold finite numbers that are not negative.")
     return float(penalties[0]) if penalties.size == 1 else penalties
+
+
+def is_penalised(alpha: Any) -> bool:
+    """Tell whether every target has a penalty above zero, which makes its solution unique."""
+    return bool(np.all(to_numpy(alpha)[0]))
 
 
 def solve_ridge(
@@ -81,7 +86,7 @@ def solve_ridge(
 
 def solver_used(solver: str, fit: LeastSquaresFit, shape: tuple[int, int], alpha: Any) -> str:
     """Return the name scikit-learn reports in `solver_`: for dependent columns, its Cholesky turns to SVD."""
-    unpenalised = fit.rank < shape[1] <= shape[0] and not np.all(alpha)
+    unpenalised = fit.rank < shape[1] <= shape[0] and not is_penalised(alpha)
     return "svd" if solver == "cholesky" and unpenalised else solver
 
 
@@ -206,7 +211,7 @@ def ridge_regression(
         solver = automatic_solver(positive, return_intercept, is_sparse, foreign)
     refuse_foreign_solver(solver, foreign)
     _refuse_combinations(solver, positive, return_intercept, is_sparse)
-    X, y, sample_weight, alpha = to_numpy(X, y, sample_weight, alpha)
+    X, y, sample_weight = to_numpy(X, y, sample_weight)
     X, y = _checked_pair(X, y, check_input)
     weights = checked_weights(sample_weight, X)
     fit = solve_ridge(
@@ -219,7 +224,7 @@ def ridge_regression(
         max_iter=max_iter,
     )
     if fit.status != "converged":
-        warn_about_fit(None, fit, X, weights, penalised=bool(np.all(alpha)), solver=solver)
+        warn_about_fit(None, fit, X, weights, penalised=is_penalised(alpha), solver=solver)
     return _requested(
         fit,
         1 if y.ndim == 1 else y.shape[1],
