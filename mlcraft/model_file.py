@@ -132,6 +132,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
             raise ModelFileError("its description of the table is not an object")
     except ModelFileError as error:
         raise ModelFileError(f"'{name}' is not a sound model file: {error}") from None
+    except RecursionError:
+        raise ModelFileError(f"'{name}' is not a sound model file: it is nested too deeply") from None
     return TabularModel(estimator, encoder, info)
 
 
@@ -192,7 +194,7 @@ def _pack_texts(name: str, value: NDArray[Any]) -> dict[str, Any]:
     if value.ndim != 1 or not all(isinstance(item, str) for item in value.tolist()):
         raise ModelFileError(f"{name} is an array of objects; only texts and numbers can be stored")
     width = value.dtype.itemsize // 4 if value.dtype.kind == "U" else 0
-    return {"texts": [str(item) for item in value.tolist()], "width": width}
+    return {"texts": [width, *(str(item) for item in value.tolist())]}
 
 
 def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -222,14 +224,14 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
 def _unpack(value: Any, arrays: list[NDArray[Any]]) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    match value:
+    match value if isinstance(value, dict) and len(value) == 1 else None:
         case {"array": int(index)} if 0 <= index < len(arrays):
             return arrays[index]
         case {"scalar": int(index)} if 0 <= index < len(arrays) and arrays[index].ndim == 0:
             return arrays[index][()]
         case {"float": "inf" | "-inf" as text}:
             return float(text)
-        case {"texts": list(texts), "width": int(width)} if all(isinstance(text, str) for text in texts):
+        case {"texts": [int(width), *texts]} if all(isinstance(text, str) for text in texts):
             return _unpack_texts(texts, width)
         case {"list": list(items)}:
             return [_unpack(item, arrays) for item in items]

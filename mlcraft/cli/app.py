@@ -73,6 +73,12 @@ def _complain(label: str, message: str, style: str) -> None:
 
 
 @app.command(
+    help=(
+        "Fit a linear model to a table and report on it.\n\n"
+        "Text becomes 0/1 columns, dates become days and seasons, missing values are filled; the report says"
+        " what was done, what each column adds, how good the fit is on rows it has not seen, and where not to"
+        " trust it."
+    ),
     epilog="Example: mlcraft fit houses.csv --target price --drop id --save houses.mlc",
     short_help="Fit a linear model to a table and report on it.",
 )
@@ -80,7 +86,7 @@ def fit(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="CSV or Parquet file, also .gz; - is standard input. Without it: California house prices.",
             show_default=False,
         ),
@@ -119,20 +125,21 @@ def fit(
         typer.Option("--save", metavar="MODEL.mlc", help="Write the model to a file.", show_default=False),
     ] = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show all coefficients, not the 20 largest.")
+        bool, typer.Option("--all", help="Show everything: long lists are cut otherwise.")
     ] = False,
 ) -> None:
-    """Fit a linear model to a table and report on it.
-
-    Text becomes 0/1 columns, dates become days and seasons, missing values are filled; the report says what
-    was done, what each column adds, how good the fit is on rows it has not seen, and where not to trust it.
-    """
+    """Run ``mlcraft fit``."""
     with _plain_errors():
         options = FitOptions(data, target, alpha, test_size, seed, drop or (), keep or (), save)
         print_fit(Console(highlight=False), run_fit(options), show_all=show_all)
 
 
 @app.command(
+    help=(
+        "Predict the rows of a table with a saved model.\n\n"
+        "The predictions go to standard output as CSV with the column 'prediction', one line for each row of"
+        " DATA in its order. Remarks go to standard error. Columns the model does not know are ignored."
+    ),
     epilog="Example: mlcraft predict houses.mlc new_houses.csv --out prices.csv",
     short_help="Predict the rows of a table with a saved model.",
 )
@@ -152,11 +159,7 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Predict the rows of a table with a saved model.
-
-    The predictions go to standard output as CSV with the column "prediction", one line for each row of DATA
-    in its order. Remarks go to standard error. Columns the model does not know are ignored.
-    """
+    """Run ``mlcraft predict``."""
     with _plain_errors():
         if out is not None:
             check_writable(out)

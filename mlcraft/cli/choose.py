@@ -27,6 +27,7 @@ from mlcraft.cli.plans import (
 _MIN_ROWS_PER_LEVEL = 5
 _RARE_SHARE = 0.005
 _ROWS_PER_DATE_PART = 20
+_LARGEST = 1e150
 _ID_NAME = re.compile(r"(?i:^|[^a-z])(?i:id|uuid|guid|index)$|[a-z]Id$|ID$")
 
 
@@ -66,6 +67,9 @@ def _plan_number(
     indicator = len(present) < len(values)
     if present.min() == present.max() and not indicator:
         notices.append(Notice("dropped", name, f"is constant ({present[0]:g})"))
+        return None
+    if np.abs(present).max() > _LARGEST:
+        notices.append(Notice("dropped", name, f"has values beyond {_LARGEST:g}, whose squares overflow"))
         return None
     identifier = None if forced else _identifier(column)
     if identifier:
@@ -172,8 +176,8 @@ def _describe_levels(
         text += f"; {who} ({n_rows:,} {'row' if n_rows == 1 else 'rows'}) counted as {place}"
     if n_missing:
         pool = OTHER if plan.other and plan.missing != "baseline" else "the baseline"
-        place = "a level of their own" if plan.missing == "own" else pool
-        text += f"; {n_missing:,} missing are {place}"
+        place = "an own level" if plan.missing == "own" else pool
+        text += f"; {n_missing:,} missing {'is' if n_missing == 1 else 'are'} {place}"
     return text
 
 

@@ -29,6 +29,7 @@ _TRUTH = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?")
 _EPOCH = datetime(1970, 1, 1)
 _SECONDS_PER_DAY = 86400.0
+_FEW_BAD_ROWS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,9 @@ def text_column(
     >>> codes = np.array([0, 1, 2, 0], dtype=np.int32)
     >>> text_column("when", codes, ["2020-01-01", "2020-01-03", "NA"]).values - 18262
     array([ 0.,  2., nan,  0.])
+    >>> codes = np.array([0] * 20 + [1, 2], dtype=np.int32)
     >>> text_column("size", codes, ["1.5", "big", "NA"]).note
-    "1 of 3 values is not a number: 'big'"
+    "1 of 21 values is not a number: 'big'"
     """
     codes, levels = _strip(codes, levels)
     if expect == "text":
@@ -97,11 +99,13 @@ def text_column(
         return valued_column(name, "date", _lookup(days, codes))
     if expect == "date":
         bad = _unreadable(levels, days)
-    note = _note(codes, levels, bad, "a date" if expect == "date" else "a number")
+    if expect == "boolean":
+        bad = [level for level, value in zip(levels, truth, strict=True) if value is None]
+    wanted = {"date": "a date", "boolean": "true or false"}.get(expect or "", "a number")
+    note = _note(codes, levels, bad, wanted)
     if expect is not None:
         raise CommandError(f"column '{name}' should hold {_plural(expect)}, but {note}")
-    mostly_numbers = len(bad) <= 0.5 * len(levels)
-    return _as_text(name, codes, levels, note if mostly_numbers else "")
+    return _as_text(name, codes, levels, note if _share(codes, levels, bad) <= _FEW_BAD_ROWS else "")
 
 
 def check_kind(column: Column, expect: Kind | None) -> Column:
@@ -192,11 +196,20 @@ def _lookup(values: Sequence[float | None], codes: NDArray[np.int32]) -> NDArray
     return table[codes]
 
 
+def _count(codes: NDArray[np.int32], levels: Sequence[str], chosen: Sequence[str]) -> int:
+    """Count the rows that hold one of the chosen levels."""
+    counts = np.bincount(codes[codes >= 0], minlength=len(levels)).tolist()
+    wanted = set(chosen)
+    return sum(count for level, count in zip(levels, counts, strict=True) if level in wanted)
+
+
+def _share(codes: NDArray[np.int32], levels: Sequence[str], chosen: Sequence[str]) -> float:
+    return _count(codes, levels, chosen) / max(1, int((codes >= 0).sum()))
+
+
 def _note(codes: NDArray[np.int32], levels: Sequence[str], bad: Sequence[str], wanted: str) -> str:
     """Say how many rows hold the bad levels, and show a few of these."""
-    counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-    is_bad = np.isin(np.array(levels, dtype=object), np.array(bad, dtype=object))
-    rows, total = int(counts[is_bad].sum()), int(counts.sum())
+    rows, total = _count(codes, levels, bad), int((codes >= 0).sum())
     shown = listing([_short(level) for level in bad], limit=3)
     return f"{rows:,} of {total:,} values {'is' if rows == 1 else 'are'} not {wanted}: {shown}"
 

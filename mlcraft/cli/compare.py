@@ -64,11 +64,12 @@ def score(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Scores:
     >>> score(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))
     Scores(r2=0.5, rmse=0.5773502691896257, mae=0.3333333333333333)
     """
-    residual = truth - predicted
-    total = float(np.square(truth - truth.mean()).sum())
-    unexplained = float(np.square(residual).sum())
-    r2 = 1.0 - unexplained / total if total > 0.0 else float("nan")
-    return Scores(r2, float(np.sqrt(np.mean(np.square(residual)))), float(np.mean(np.abs(residual))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = truth - predicted
+        total = float(np.square(truth - truth.mean()).sum())
+        unexplained = float(np.square(residual).sum())
+        r2 = 1.0 - unexplained / total if total > 0.0 else float("nan")
+        return Scores(r2, float(np.sqrt(np.mean(np.square(residual)))), float(np.mean(np.abs(residual))))
 
 
 def compare(

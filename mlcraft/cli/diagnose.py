@@ -132,7 +132,7 @@ def doubt_columns(
         what = f"Few rows: {per_coefficient:.1f} for each of {n_columns + 1:,} coefficients; 10 is fair."
         findings.append(Finding(what, "Coefficients are rough. Drop columns, add rows or use --alpha."))
     if design is None:
-        if n_columns > MAX_COLUMNS:
+        if n_rows > n_columns + 1:
             findings.append(
                 Finding(f"More than {MAX_COLUMNS:,} columns.", "How they go together was not looked at.")
             )

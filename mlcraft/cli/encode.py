@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mlcraft.cli.choose import Notice, plan_column
 from mlcraft.cli.columns import Kind
-from mlcraft.cli.errors import CommandError, close_names, listing
+from mlcraft.cli.errors import CommandError, close_names, listing, plural
 from mlcraft.cli.plans import Plan, plan_from_state
 from mlcraft.cli.tables import Table
 from mlcraft.model_file import ModelFileError
@@ -186,7 +186,7 @@ def _worth_keeping(matrix: NDArray[np.float64], names: Sequence[str], notices: l
     seen: dict[int, list[int]] = {}
     for index, name in enumerate(names):
         values = matrix[:, index]
-        if len(values) and values.min() == values.max():
+        if values.std() == 0.0:
             notices.append(Notice("dropped", name, "is constant among the rows to fit"))
             continue
         key = hash(values.tobytes())
@@ -213,7 +213,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _missing_columns(missing: Sequence[str], present: Sequence[str]) -> str:
-    text = f"the table lacks {len(missing)} column(s) the model needs: {listing(missing)}"
+    text = f"the table lacks {plural(len(missing), 'column')} the model needs: {listing(missing)}"
     close = [(name, close_names(name, present)) for name in missing]
     hints = [f"'{match[0]}' for '{name}'" for name, match in close if match]
     return text + (f" (is it {listing_plain(hints)}?)" if hints else "")

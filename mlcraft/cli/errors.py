@@ -35,6 +35,17 @@ def unknown_column(name: str, candidates: Sequence[str]) -> str:
     return f"there is no column '{name}'; the columns are {listing(candidates, limit=12)}"
 
 
+def plural(count: int, noun: str) -> str:
+    """Count things.
+
+    Examples
+    --------
+    >>> plural(1, "row"), plural(2500, "row")
+    ('1 row', '2,500 rows')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def listing(names: Iterable[str], *, limit: int = 6, joiner: str = "and") -> str:
     """Join names in quotes for a sentence, the tail counted.
 

@@ -15,7 +15,7 @@ from mlcraft.cli.columns import Column
 from mlcraft.cli.compare import Comparison, compare, split_rows
 from mlcraft.cli.diagnose import Finding
 from mlcraft.cli.encode import FittedEncoding, fit_encoder
-from mlcraft.cli.errors import CommandError, listing, unknown_column
+from mlcraft.cli.errors import CommandError, listing, plural, unknown_column
 from mlcraft.cli.tables import Table, read_table
 from mlcraft.datasets import california_housing_path
 from mlcraft.model_file import ModelFileError, TabularModel, save_model
@@ -92,7 +92,7 @@ def run_fit(options: FitOptions) -> FitResult:
     usable = np.flatnonzero(~np.isnan(values))
     remarks = list(table.remarks)
     if len(usable) < len(values):
-        remarks.append(f"{len(values) - len(usable):,} rows without a value of '{target}' are left out")
+        remarks.append(f"{plural(len(values) - len(usable), 'row')} without a value of '{target}' left out")
     _check_target(values[usable], target)
     train, test = split_rows(usable, options.test_size, options.seed)
     if np.ptp(values[train]) == 0.0:
@@ -167,7 +167,7 @@ def _check_target(values: NDArray[np.float64], target: str) -> None:
         raise CommandError(f"the target '{target}' is empty: no row has a value")
     if len(values) < MIN_ROWS:
         raise CommandError(
-            f"too few rows: {len(values)} with a value of '{target}'; mlcraft fit needs at least {MIN_ROWS}"
+            f"too few rows: only {len(values)} with a value of '{target}', and {MIN_ROWS} are needed"
         )
     if values.min() == values.max():
         raise CommandError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from mlcraft.cli.columns import Column, Kind
 from mlcraft.cli.errors import listing
 from mlcraft.model_file import ModelFileError
 
+Columns = Iterable[NDArray[np.float64]]
 DATE_PARTS: dict[str, tuple[str, ...]] = {
     "month": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "weekday": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
@@ -36,9 +38,7 @@ class NumberPlan:
         """Names of the columns `encode` makes."""
         return [self.column] + ([f"{self.column} missing"] if self.indicator else [])
 
-    def encode(
-        self, column: Column, rows: NDArray[np.intp], warnings: list[str]
-    ) -> list[NDArray[np.float64]]:
+    def encode(self, column: Column, rows: NDArray[np.intp], warnings: list[str]) -> Columns:
         """Make the columns of numbers for some rows; what is new to the plan goes to `warnings`."""
         values = column.values[rows]
         return _fill(self, values, warnings)
@@ -72,15 +72,11 @@ class CategoryPlan:
         extra = ([OTHER] if self.other else []) + ([MISSING] if self.missing == "own" else [])
         return [f"{self.column}={level}" for level in (*self.levels, *extra)]
 
-    def encode(
-        self, column: Column, rows: NDArray[np.intp], warnings: list[str]
-    ) -> list[NDArray[np.float64]]:
+    def encode(self, column: Column, rows: NDArray[np.intp], warnings: list[str]) -> Columns:
         """Make the columns of numbers for some rows; what is new to the plan goes to `warnings`."""
         return self.encode_codes(column.codes[rows], column.levels, warnings)
 
-    def encode_codes(
-        self, codes: NDArray[np.int32], levels: Sequence[str], warnings: list[str]
-    ) -> list[NDArray[np.float64]]:
+    def encode_codes(self, codes: NDArray[np.int32], levels: Sequence[str], warnings: list[str]) -> Columns:
         """Make the 0/1 columns for `codes` into `levels`, which need not be the levels of the fit."""
         rest = len(self.levels) if self.other else -1
         known = {level: index for index, level in enumerate(self.levels)}
@@ -105,7 +101,8 @@ class CategoryPlan:
             warnings.append(
                 f"{self.column}: {n_missing:,} missing, never when the model was fitted, counted as {place}"
             )
-        return [(where == index).astype(np.float64) for index in range(len(self.names))]
+        # One at a time: a wide category would need a lot of memory all at once.
+        return ((where == index).astype(np.float64) for index in range(len(self.names)))
 
     def _missing_index(self) -> int:
         if self.missing == "own":
@@ -143,15 +140,11 @@ class DatePlan:
         names = [f"{self.column} days"] + ([f"{self.column} missing"] if self.indicator else [])
         return names + [name for _, plan in self.parts for name in plan.names]
 
-    def encode(
-        self, column: Column, rows: NDArray[np.intp], warnings: list[str]
-    ) -> list[NDArray[np.float64]]:
+    def encode(self, column: Column, rows: NDArray[np.intp], warnings: list[str]) -> Columns:
         """Make the columns of numbers for some rows; what is new to the plan goes to `warnings`."""
         days = column.values[rows]
-        columns = _fill(self, days - self.origin, warnings)
-        for part, plan in self.parts:
-            columns += plan.encode_codes(date_part(days, part), DATE_PARTS[part], [])
-        return columns
+        parts = (plan.encode_codes(date_part(days, part), DATE_PARTS[part], []) for part, plan in self.parts)
+        return chain(_fill(self, days - self.origin, warnings), chain.from_iterable(parts))
 
     def to_state(self) -> dict[str, Any]:
         """Return plain data for a model file."""
@@ -168,9 +161,7 @@ class DatePlan:
 Plan = NumberPlan | CategoryPlan | DatePlan
 
 
-def _fill(
-    plan: NumberPlan | DatePlan, values: NDArray[np.float64], warnings: list[str]
-) -> list[NDArray[np.float64]]:
+def _fill(plan: NumberPlan | DatePlan, values: NDArray[np.float64], warnings: list[str]) -> Columns:
     missing = np.isnan(values)
     if not plan.indicator and missing.any():
         warnings.append(
@@ -232,9 +223,10 @@ def _category_from_state(state: object) -> CategoryPlan:
 
 
 def _part_from_state(state: object) -> tuple[str, CategoryPlan]:
-    if not (isinstance(state, list) and len(state) == 2 and state[0] in DATE_PARTS):
-        raise ModelFileError("the model file describes a date column wrongly ('parts')")
-    return state[0], _category_from_state(state[1])
+    match state:
+        case [str(part), plan] if part in DATE_PARTS:
+            return part, _category_from_state(plan)
+    raise ModelFileError("the model file describes a date column wrongly ('parts')")
 
 
 class _Entry:

@@ -16,6 +16,9 @@ from mlcraft.cli.compare import Scores
 from mlcraft.cli.fitting import Coefficient, FitResult
 
 _SHOWN_COEFFICIENTS = 20
+_SHOWN_LINES = 10
+_NARROW = 60
+_SHORT_NAMES = 76
 _TOPICS = {
     "number": "numbers",
     "boolean": "true/false",
@@ -30,7 +33,7 @@ def print_fit(console: Console, result: FitResult, *, show_all: bool = False) ->
     """Print the whole report."""
     _print_facts(console, _summary(result))
     _heading(console, "What was done to the columns")
-    _print_facts(console, _what_was_done(result))
+    _print_facts(console, _what_was_done(result, show_all=show_all))
     _print_coefficients(console, result, show_all=show_all)
     _print_scores(console, result)
     _print_doubts(console, result)
@@ -125,7 +128,7 @@ def _summary(result: FitResult) -> list[tuple[str, str]]:
     return facts + [("note", remark) for remark in result.remarks]
 
 
-def _what_was_done(result: FitResult) -> list[tuple[str, str]]:
+def _what_was_done(result: FitResult, *, show_all: bool) -> list[tuple[str, str]]:
     by_topic: dict[str, list[Notice]] = {topic: [] for topic in _TOPICS}
     for notice in result.encoding.notices:
         by_topic[notice.topic].append(notice)
@@ -137,8 +140,16 @@ def _what_was_done(result: FitResult) -> list[tuple[str, str]]:
                 facts.append((label, f"{_names([notice.column for notice in notices])} as they are"))
             continue
         lines = [_sentence(topic, names, text) for names, text in _merge(notices)]
-        facts += [(label if index == 0 else "", line) for index, line in enumerate(lines)]
-    return facts + [("held out", warning) for warning in result.warnings]
+        facts += _labelled(label, lines, show_all=show_all)
+    return facts + _labelled("held out", result.warnings, show_all=show_all)
+
+
+def _labelled(label: str, lines: Sequence[str], *, show_all: bool) -> list[tuple[str, str]]:
+    """Give the first line the label; cut a long list."""
+    shown = list(lines)
+    if not show_all and len(lines) > _SHOWN_LINES + 1:
+        shown = [*lines[:_SHOWN_LINES], f"... and {len(lines) - _SHOWN_LINES} lines more; --all shows them"]
+    return [(label if index == 0 else "", line) for index, line in enumerate(shown)]
 
 
 def _sentence(topic: str, names: Sequence[str], text: str) -> str:
@@ -169,14 +180,15 @@ def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) 
     shown = lines if show_all else lines[:_SHOWN_COEFFICIENTS]
     _heading(console, f"Coefficients ({len(lines):,}, largest effect first)")
     has_errors = any(math.isfinite(line.error) for line in lines)
+    show_errors = has_errors and console.width >= _NARROW
     table = _table()
-    table.add_column("column", overflow="fold")
+    table.add_column("column", overflow="fold", min_width=12)
     table.add_column("coefficient", justify="right", no_wrap=True)
-    if has_errors:
+    if show_errors:
         table.add_column("std. error", justify="right", no_wrap=True)
     table.add_column("effect", justify="right", no_wrap=True)
     for line in [*shown, result.intercept]:
-        _add_coefficient(table, line, has_errors=has_errors, is_intercept=line is result.intercept)
+        _add_coefficient(table, line, show_error=show_errors, is_intercept=line is result.intercept)
     console.print(table)
     if len(shown) < len(lines):
         console.print(
@@ -193,9 +205,9 @@ def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) 
     _remark(console, explained)
 
 
-def _add_coefficient(table: Table, line: Coefficient, *, has_errors: bool, is_intercept: bool) -> None:
+def _add_coefficient(table: Table, line: Coefficient, *, show_error: bool, is_intercept: bool) -> None:
     cells: list[str | Text] = [Text(printable(line.name)), number(line.value)]
-    if has_errors:
+    if show_error:
         cells.append(number(line.error))
     cells.append("" if is_intercept else number(line.effect))
     table.add_row(*cells, style="dim" if is_intercept else "")
@@ -205,13 +217,16 @@ def _print_scores(console: Console, result: FitResult) -> None:
     comparison = result.comparison
     _heading(console, f"On the {result.n_test:,} held-out rows")
     table = _table()
-    table.add_column("model")
+    table.add_column("model", no_wrap=True)
     for name in ("R2", "RMSE", "MAE", "time to fit"):
         table.add_column(name, justify="right", no_wrap=True)
-    reference = "scikit-learn " + ("Ridge" if result.options.alpha > 0.0 else "LinearRegression")
+    reference = "scikit-learn Ridge" if result.options.alpha > 0.0 else "scikit-learn LinearRegression"
+    baseline = "mean of the training rows"
+    if console.width < _SHORT_NAMES:
+        reference, baseline = "sklearn", "mean"
     _add_scores(table, "mlcraft", comparison.scores, _seconds(comparison.seconds), style="bold")
     _add_scores(table, reference, comparison.reference_scores, _seconds(comparison.reference_seconds))
-    _add_scores(table, "mean of the training rows", comparison.baseline_scores, "")
+    _add_scores(table, baseline, comparison.baseline_scores, "")
     console.print(table)
     ratio = comparison.reference_seconds / comparison.seconds
     pace = f"{ratio:.1f} times as fast as" if ratio >= 1.0 else f"{1.0 / ratio:.1f} times as slow as"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.cli.columns import MISSING_MARKERS, Column, Kind, check_kind, text_column, valued_column
-from mlcraft.cli.errors import CommandError, unknown_column
+from mlcraft.cli.errors import CommandError, plural, unknown_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -132,7 +132,7 @@ def _read_csv(path: str, data: bytes, expect: Mapping[str, Kind | None] | None) 
     if frame.height and frame.width > 1:
         filled = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         if filled.height < frame.height:
-            remarks.append(f"skipped {frame.height - filled.height:,} empty line(s)")
+            remarks.append(f"skipped {plural(frame.height - filled.height, 'empty line')}")
             frame = filled
     names = _wanted(frame.columns, expect)
     comma = separator == ";"

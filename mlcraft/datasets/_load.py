@@ -13,7 +13,7 @@ CALIFORNIA_HOUSING_TARGET = "median_house_value"
 
 
 def california_housing_path() -> Path:
-    """Path of the shipped California housing file (gzipped CSV).
+    """Return the path of the shipped California housing file (gzipped CSV).
 
     Returns
     -------
@@ -32,14 +32,14 @@ def california_housing_path() -> Path:
 def load_california_housing() -> dict[str, NDArray[np.float64] | NDArray[np.str_]]:
     """Load the California housing data of the 1990 census: 20,640 districts, 10 columns.
 
-    Nothing is cleaned: ``total_bedrooms`` misses 207 values (NaN), ``ocean_proximity`` is text, and the target
-    ``median_house_value`` is cut off at 500,001.
+    Nothing is cleaned: ``total_bedrooms`` misses 207 values (NaN), ``ocean_proximity`` is text, and the
+    target ``median_house_value`` is cut off at 500,001.
 
     Returns
     -------
     dict of str to ndarray
-        One array per column, in the order of the file. ``pandas.DataFrame(...)`` and ``polars.DataFrame(...)`` both
-        accept it.
+        One array per column, in the order of the file. ``pandas.DataFrame(...)`` and
+        ``polars.DataFrame(...)`` both accept it.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def load_california_housing() -> dict[str, NDArray[np.float64] | NDArray[np.str_
 
 
 def _to_array(values: tuple[str, ...]) -> NDArray[np.float64] | NDArray[np.str_]:
-    """Numbers with NaN for an empty cell, or text when one cell is neither."""
+    """Make numbers with NaN for an empty cell, or text when one cell is neither."""
     try:
         return np.array([float(value) if value else np.nan for value in values], dtype=np.float64)
     except ValueError:
