@@ -214,6 +214,11 @@ def test_numbers_agree_with_a_plain_computation() -> None:
     assert result.comparison.scores.r2 == pytest.approx(1 - np.mean(residual**2) / np.var(y[test]))
 
 
+def test_it_says_when_scikit_learn_loses_a_column() -> None:
+    result = call("fit", "--target", "median_income", width=300)
+    assert "scikit-learn's default tol ignored 2 columns of small scale" in result.stdout
+
+
 # --- doubts ---------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,18 @@ def test_text_stays_text(cells: list[str], tmp_path: Path) -> None:
     assert [column.levels[code] if code >= 0 else "" for code in column.codes] == cells
 
 
+def test_other_dates_stay_text_with_a_hint(tmp_path: Path) -> None:
+    column = table_of(tmp_path, "a,b\n31.12.2020,1\n1.1.2021,2\n").columns["a"]
+    assert (column.kind, column.note) == ("text", "dates are read only as YYYY-MM-DD")
+
+
+def test_a_column_of_nothing_is_read_as_any_kind(tmp_path: Path) -> None:
+    for kind in ("number", "boolean", "date", "text"):
+        expect: Any = {"a": kind}
+        column = table_of(tmp_path, "a,b\n,1\nNA,2\n", expect=expect).columns["a"]
+        assert (column.kind, column.missing.tolist()) == (kind, [True, True])
+
+
 def test_a_nearly_numeric_column_says_what_is_wrong(tmp_path: Path) -> None:
     column = table_of(tmp_path, "a,b\n" + "1,1\n" * 50 + "12O,1\n").columns["a"]
     assert column.note == "1 of 51 values is not a number: '12O'"

@@ -20,6 +20,8 @@ from mlcraft.cli.fitting import FitOptions, check_writable, run_fit
 from mlcraft.cli.predicting import Prediction, run_predict
 from mlcraft.cli.report import number, print_fit, printable
 
+_LEAST_WIDTH = 52  # narrower tables would lose their numbers; the terminal may wrap instead
+
 app = typer.Typer(
     name="mlcraft",
     help="Fit a linear model to a table, see how good it is and where not to trust it, and predict with it.",
@@ -131,7 +133,10 @@ def fit(
     """Run ``mlcraft fit``."""
     with _plain_errors():
         options = FitOptions(data, target, alpha, test_size, seed, drop or (), keep or (), save)
-        print_fit(Console(highlight=False), run_fit(options), show_all=show_all)
+        result = run_fit(options)
+        console = Console(highlight=False)
+        console.width = max(console.width, _LEAST_WIDTH)
+        print_fit(console, result, show_all=show_all)
 
 
 @app.command(

@@ -27,6 +27,7 @@ MISSING_MARKERS = frozenset(
 _MISSING_AMONG_NUMBERS = frozenset(["none", "missing", "unknown", "-", "--", "."])
 _TRUTH = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?")
+_OTHER_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}\b")
 _EPOCH = datetime(1970, 1, 1)
 _SECONDS_PER_DAY = 86400.0
 _FEW_BAD_ROWS = 0.1
@@ -105,6 +106,8 @@ def text_column(
     note = _note(codes, levels, bad, wanted)
     if expect is not None:
         raise CommandError(f"column '{name}' should hold {_plural(expect)}, but {note}")
+    if all(_OTHER_DATE.match(level) for level in levels):
+        return _as_text(name, codes, levels, "dates are read only as YYYY-MM-DD")
     return _as_text(name, codes, levels, note if _share(codes, levels, bad) <= _FEW_BAD_ROWS else "")
 
 

@@ -27,7 +27,11 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The fitted estimator and scores on the held-out rows; times are medians over `repeats` fits."""
+    """The fitted estimator and scores on the held-out rows; times are medians over `repeats` fits.
+
+    `lost_columns` is how many more columns scikit-learn took for dependent than mlcraft did: its default
+    `tol` looks at columns in their own units and loses those of small ones.
+    """
 
     estimator: Any
     scores: Scores
@@ -38,6 +42,7 @@ class Comparison:
     reference_seconds: float
     repeats: int
     largest_difference: float
+    lost_columns: int
 
 
 def split_rows(
@@ -101,6 +106,7 @@ def compare(
         reference_seconds=reference_seconds,
         repeats=len(times),
         largest_difference=float(np.abs(predicted - reference_predicted).max()),
+        lost_columns=int(getattr(estimator, "rank_", 0) - getattr(reference, "rank_", 0)),
     )
 
 

@@ -79,21 +79,15 @@ def run_fit(options: FitOptions) -> FitResult:
     """
     if options.save is not None:
         check_writable(options.save)
-    shipped = options.data is None
     data = str(california_housing_path()) if options.data is None else options.data
     table = read_table(data)
-    target = options.target or ("median_house_value" if shipped else None)
-    if target is None:
-        raise CommandError(
-            f"say which column to predict with --target; there are {listing(table.columns, limit=12)}"
-        )
-    _check_names(table, target, options)
+    target = _checked_target(table, options)
     values = _target_values(table.column(target))
     usable = np.flatnonzero(~np.isnan(values))
     remarks = list(table.remarks)
     if len(usable) < len(values):
         remarks.append(f"{plural(len(values) - len(usable), 'row')} without a value of '{target}' left out")
-    _check_target(values[usable], target)
+    _check_values(values[usable], target)
     train, test = split_rows(usable, options.test_size, options.seed)
     if np.ptp(values[train]) == 0.0:
         raise CommandError(
@@ -112,7 +106,7 @@ def run_fit(options: FitOptions) -> FitResult:
     coefficients, intercept, findings = _study(table, encoding, comparison, values, train, x_test, options)
     result = FitResult(
         options,
-        source="California housing, 1990 census (ships with mlcraft)" if shipped else data,
+        source="California housing, 1990 census (ships with mlcraft)" if options.data is None else data,
         n_rows=table.n_rows,
         n_columns=len(table.columns),
         target=target,
@@ -132,8 +126,12 @@ def run_fit(options: FitOptions) -> FitResult:
     return result
 
 
-def _check_names(table: Table, target: str, options: FitOptions) -> None:
+def _checked_target(table: Table, options: FitOptions) -> str:
+    """Return the name of the target, after checking all names the user gave."""
     names = list(table.columns)
+    target = options.target or ("median_house_value" if options.data is None else None)
+    if target is None:
+        raise CommandError(f"say which column to predict with --target; there are {listing(names, limit=12)}")
     if target not in table.columns:
         raise CommandError(f"--target: {unknown_column(target, names)}")
     for flag, given in (("--drop", options.drop), ("--keep", options.keep)):
@@ -142,6 +140,7 @@ def _check_names(table: Table, target: str, options: FitOptions) -> None:
                 raise CommandError(f"{flag}: {unknown_column(name, names)}")
             if name == target:
                 raise CommandError(f"{flag}: '{name}' is the target; it is never used as a predictor")
+    return target
 
 
 def _target_values(column: Column) -> NDArray[np.float64]:
@@ -162,7 +161,7 @@ def _target_values(column: Column) -> NDArray[np.float64]:
     raise CommandError(f"the target '{column.name}' holds neither numbers nor text")
 
 
-def _check_target(values: NDArray[np.float64], target: str) -> None:
+def _check_values(values: NDArray[np.float64], target: str) -> None:
     if len(values) == 0:
         raise CommandError(f"the target '{target}' is empty: no row has a value")
     if len(values) < MIN_ROWS:

@@ -124,7 +124,10 @@ class CategoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class DatePlan:
-    """A date: days since `origin`, and the parts (month, weekday, hour) worth a column of their own."""
+    """A date: days since `origin`, and the parts (month, weekday, hour) worth a column of their own.
+
+    The year has none: the days already carry it, and two columns for one trend could not be told apart.
+    """
 
     column: str
     origin: float

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mlcraft.cli.choose import Notice
 from mlcraft.cli.compare import Scores
+from mlcraft.cli.errors import plural
 from mlcraft.cli.fitting import Coefficient, FitResult
 
 _SHOWN_COEFFICIENTS = 20
@@ -230,12 +231,23 @@ def _print_scores(console: Console, result: FitResult) -> None:
     console.print(table)
     ratio = comparison.reference_seconds / comparison.seconds
     pace = f"{ratio:.1f} times as fast as" if ratio >= 1.0 else f"{1.0 / ratio:.1f} times as slow as"
+    fits = f"median of {plural(comparison.repeats, 'fit')} each, same array"
+    _remark(console, f"{pace} scikit-learn ({fits}); {_agreement(result)}")
+
+
+def _agreement(result: FitResult) -> str:
+    """Say how far the predictions are from scikit-learn's, and why."""
+    comparison = result.comparison
     difference = comparison.largest_difference / (float(np.std(result.values)) or 1.0)
-    equal = f"predictions equal to {difference:.0e} of the target's sd" if difference else "equal predictions"
-    if difference > 1e-6:
-        equal = f"predictions differ by up to {difference:.0e} of the target's sd"
-    text = f"{pace} scikit-learn (median of {comparison.repeats} fits each, same array); {equal}"
-    _remark(console, text)
+    if difference <= 1e-6:
+        return (
+            f"predictions equal to {difference:.0e} of the target's sd" if difference else "equal predictions"
+        )
+    text = f"predictions differ by up to {number(difference, 2)} of the target's sd"
+    if comparison.lost_columns > 0:
+        lost = plural(comparison.lost_columns, "column")
+        text += f": scikit-learn's default tol ignored {lost} of small scale (tol=0 keeps them)"
+    return text
 
 
 def _add_scores(table: Table, name: str, scores: Scores, seconds: str, style: str = "") -> None:

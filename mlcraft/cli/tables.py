@@ -123,7 +123,7 @@ def _read_csv(path: str, data: bytes, expect: Mapping[str, Kind | None] | None) 
         frame = pl.read_csv(
             io.BytesIO(data),
             separator=separator,
-            infer_schema=False,
+            infer_schema_length=0,
             null_values=sorted(MISSING_MARKERS),
             new_columns=header,
         )
