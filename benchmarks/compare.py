@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.cases import Case, choose, real_cases, synthetic_cases
 from benchmarks.contestants import BASELINE, CONTESTANTS, OURS, Contestant, installed_contestants
 from benchmarks.data import Problem
-from benchmarks.limits import Limits, Work
+from benchmarks.limits import Limit, Limits, Work
 from benchmarks.quality import Reference, reference, suboptimality
 from benchmarks.table import Table, duration, machine, mark
 from benchmarks.timing import Timing, time_interleaved
@@ -34,6 +34,7 @@ class CaseResult:
     timings: dict[str, Timing]
     gaps: dict[str, float]
     work: Work
+    limit: Limit | None = None
 
     def seconds(self, name: str) -> float:
         return self.timings[name].median if name in self.timings else math.nan
@@ -65,9 +66,12 @@ class CaseResult:
         late = self.case.at_most is not None and not self.seconds(OURS) <= self.case.at_most
         return not late and (self.case.target is None or self.speed_up() >= self.case.target)
 
-    def fraction(self, limits: Limits) -> float:
-        """Share of the machine's limit that mlcraft reaches."""
-        return limits.of(self.work)[0] / self.seconds(OURS) if self.case.bounded else math.nan
+    def fraction(self) -> tuple[float, str]:
+        """Share of the machine's limit that mlcraft reaches (fastest over fastest), and which limit."""
+        if self.limit is None or OURS not in self.timings:
+            return math.nan, ""
+        seconds, kind = self.limit.of(self.work)
+        return seconds / self.timings[OURS].minimum, kind
 
 
 def _gaps(
@@ -98,12 +102,13 @@ def run_case(
         call = contestant.prepare(problem)
         if call is not None:
             calls[contestant.name] = call
-    timings = time_interleaved(calls, budget=budget, repeats=repeats)
+    probes = limits.calls(problem.X.dtype.name) if case.bounded else {}
+    timings = time_interleaved(calls | probes, budget=budget, repeats=repeats)
+    limit = limits.take(timings) if case.bounded else None
     gaps = _gaps(problem, reference(problem), timings, contestants)
     for timing in timings.values():
         timing.result = None
-    limits.measure(repeats=2)
-    return CaseResult(case, problem.X.shape, timings, gaps, Work.of_problem(problem))
+    return CaseResult(case, problem.X.shape, timings, gaps, Work.of_problem(problem), limit)
 
 
 def _time_cell(result: CaseResult, name: str) -> str:
@@ -118,7 +123,7 @@ def _time_cell(result: CaseResult, name: str) -> str:
     )
 
 
-def _ratio_cells(result: CaseResult, limits: Limits) -> list[str]:
+def _ratio_cells(result: CaseResult) -> list[str]:
     if OURS not in result.timings or not result.timings[OURS].measured:
         return ["-", "-", "-", "-"]
     target = "-" if result.case.target is None else f"{mark(result.target_reached())} {result.case.target:g}"
@@ -126,9 +131,8 @@ def _ratio_cells(result: CaseResult, limits: Limits) -> list[str]:
         target += f"\n< {duration(result.case.at_most)}"
     peer, ratio = result.best_peer()
     best = f"{ratio:.1f} {mark(result.peers_beaten())}\n{peer}" if peer else "-"
-    fraction = (
-        f"{100 * result.fraction(limits):.0f} %\n{limits.of(result.work)[1]}" if result.case.bounded else "-"
-    )
+    share, kind = result.fraction()
+    fraction = "-" if math.isnan(share) else f"{100 * share:.0f} %\n{kind}"
     return [f"{result.speed_up():.1f}", target, best, fraction]
 
 
@@ -142,16 +146,16 @@ def as_table(
     rows = []
     for result in results:
         times = [_time_cell(result, contestant.name) for contestant in CONTESTANTS]
-        rows.append([result.case.title, *times, *_ratio_cells(result, limits)])
+        rows.append([result.case.title, *times, *_ratio_cells(result)])
     missing = [contestant.title for contestant in CONTESTANTS if contestant.name not in present]
     notes = [
-        "Cells: median (fastest) time of a call; below it the suboptimality (f - f*) / f(null), worked out",
-        "apart from every contestant (for predictions: their relative error).",
+        "Cells: median (fastest) time of a call; below it the suboptimality (f - f*) / f(null), worked",
+        "out apart from every contestant (for predictions: their relative error).",
         f"Target: times as fast as scikit-learn. Best peer: {mark(True)} when at least {PEER_TARGET} times",
         "faster than scikit-learn-intelex and than NumPy. Interleaved, garbage collection off, all cores,",
-        "default settings. Of limit: the time that the binding limit allows (Gram: n p² flops; pass: one read",
-        "of the data) over mlcraft's median.",
-        f"Limits in this run: {limits.describe()}.",
+        "default settings. Of limit: the time that the binding limit allows (Gram: n p² flops; pass: one",
+        "read of the data), measured in the same rounds, over mlcraft's, fastest over fastest.",
+        f"Best rates of the run: {limits.describe()}.",
         f"Machine: {machine()}.",
         "Versions: " + ", ".join(f"{c.distribution} {c.version()}" for c in contestants) + ".",
     ]
@@ -179,9 +183,8 @@ def as_json(results: list[CaseResult], limits: Limits, contestants: list[Contest
             "best_peer": peer,
             "times_best_peer": _number(ratio),
             "peers_beaten": result.peers_beaten(),
-            "limit_seconds": limits.of(result.work)[0],
-            "limit_kind": limits.of(result.work)[1],
-            "fraction_of_limit": _number(result.fraction(limits)),
+            "limit": None if result.limit is None else result.limit.of(result.work),
+            "fraction_of_limit": _number(result.fraction()[0]),
             "contestants": {
                 name: {
                     "median": _number(timing.median),
@@ -198,7 +201,7 @@ def as_json(results: list[CaseResult], limits: Limits, contestants: list[Contest
     return {
         "machine": machine(),
         "versions": {c.distribution: c.version() for c in contestants},
-        "limits": limits.as_dict(),
+        "limits": limits.best,
         "cases": [entry(result) for result in results],
     }
 
@@ -241,7 +244,6 @@ def main(arguments: argparse.Namespace) -> int:
     if not cases:
         raise SystemExit("no real data set at hand: set MLCRAFT_SHARED to the folder that holds data/load.py")
     limits = Limits(quick=arguments.quick)
-    limits.measure()
     budget = arguments.budget or (1.0 if arguments.quick else 15.0)
     results = []
     for number, case in enumerate(cases, 1):

@@ -86,8 +86,8 @@ def make_problem(
 ) -> Problem:
     """A regression problem on `correlated_matrix`; about half of the variance of y is noise.
 
-    ``targets=0`` gives a one-dimensional y. With ``positive`` about half of the true coefficients are negative,
-    so that the constraint has work to do.
+    ``targets=0`` gives a one-dimensional y. With ``positive`` about half of the true coefficients are
+    negative, so that the constraint has work to do.
     """
     X = correlated_matrix(n, p, seed=seed, dtype=dtype, order=order)
     rng = np.random.default_rng([seed, 1 << 20])

@@ -1,8 +1,9 @@
 """The two limits of the machine, measured in the same run as everything else.
 
 Work is either a Gram (multiplications; bound by the matrix-multiply rate) or a pass (reading X once; bound by
-memory bandwidth). Whichever takes longer at its limit bounds the case; the fraction reached is that time over the
-time measured. A limit is the best ever seen in the run, so it is measured again and again between the cases.
+memory bandwidth). Whichever takes longer at its limit bounds the case; the fraction reached is that time over
+the time measured. The limits of a row are measured in the same rounds as the row, and the fastest sample is
+compared with the fastest sample: the rates of a shared machine can change within a minute.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import Problem
-from benchmarks.timing import PAUSE, seconds_of
+from benchmarks.timing import Call, Timing
 
 Array = NDArray[Any]
 Sum = Callable[[Array], Any]
@@ -85,54 +85,68 @@ class Work:
         return cls(float(n) * p * p + 2.0 * n * p * targets, float(read), problem.X.dtype.name)
 
 
-@dataclass(slots=True)
-class Limits:
-    """Best rates seen so far: multiplications in flop/s by dtype, reading in bytes/s."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Rates seen while one row was measured: flop/s of its dtype and bytes/s."""
 
-    quick: bool = False
-    matmul: dict[str, float] = field(default_factory=dict)
-    bandwidth: float = 0.0
-    probe: str = ""
-    _probes: dict[str, Sum] = field(default_factory=dict)
-    _buffer: Array | None = None
-
-    def measure(self, repeats: int = 3) -> None:
-        """Measure both limits and keep the best."""
-        size = 1000 if self.quick else 2000
-        for dtype in ("float64", "float32"):
-            square = np.full((size, size), 0.5, dtype=dtype)
-            result = np.empty_like(square)
-            for _ in range(repeats):
-                time.sleep(PAUSE)
-                seconds = seconds_of(lambda a=square, out=result: np.matmul(a, a, out=out))  # type: ignore[misc]
-                self.matmul[dtype] = max(self.matmul.get(dtype, 0.0), 2 * size**3 / seconds)
-        if self._buffer is None:
-            self._buffer = np.ones(2**23 if self.quick else 2**25)  # far larger than a cache
-            self._probes = bandwidth_probes()
-            for probe in self._probes.values():
-                probe(self._buffer)
-        for name, probe in self._probes.items():
-            for _ in range(2 * repeats):
-                time.sleep(PAUSE)
-                rate = self._buffer.nbytes / seconds_of(lambda probe=probe: probe(self._buffer))  # type: ignore[misc]
-                if rate > self.bandwidth:
-                    self.bandwidth, self.probe = rate, name
+    multiply: float
+    read: float
 
     def of(self, work: Work) -> tuple[float, str]:
         """Seconds at the limit and which limit it is: ``"Gram"`` or ``"pass"``."""
-        multiply = work.flops / self.matmul[work.dtype]
-        stream = work.read / self.bandwidth
-        return (multiply, "Gram") if multiply >= stream else (stream, "pass")
+        multiply, read = work.flops / self.multiply, work.read / self.read
+        return (multiply, "Gram") if multiply >= read else (read, "pass")
+
+
+@dataclass(slots=True)
+class Limits:
+    """The calls that measure the limits, and the best rates seen in the whole run."""
+
+    quick: bool = False
+    best: dict[str, float] = field(default_factory=dict)
+    _probes: dict[str, Sum] = field(default_factory=dict)
+    _buffer: Array | None = None
+
+    def calls(self, dtype: str) -> dict[str, Call]:
+        """What to time beside a row: a large matrix product and the ways to read a large array."""
+        if self._buffer is None:
+            self._buffer = np.ones(2**25)  # far larger than a cache
+            self._probes = bandwidth_probes()
+        size = self._size()
+        square = np.full((size, size), 0.5, dtype=dtype)
+        result = np.empty_like(square)
+        calls: dict[str, Call] = {f"limit: multiply {dtype}": lambda: np.matmul(square, square, out=result)}
+        for name, probe in self._probes.items():
+            calls[f"limit: read ({name})"] = _bound(probe, self._buffer)
+        return calls
+
+    def take(self, timings: dict[str, Timing]) -> Limit:
+        """The limit that these timings show; their entries are taken out."""
+        assert self._buffer is not None
+        multiply = read = 0.0
+        for name in [name for name in timings if name.startswith("limit: ")]:
+            timing = timings.pop(name)
+            if not timing.measured:
+                continue
+            if "multiply" in name:
+                rate = multiply = 2 * self._size() ** 3 / timing.minimum
+            else:
+                rate = self._buffer.nbytes / timing.minimum
+                read = max(read, rate)
+            self.best[name] = max(self.best.get(name, 0.0), rate)
+        return Limit(multiply, read)
+
+    def _size(self) -> int:
+        return 1000 if self.quick else 2000
 
     def describe(self) -> str:
-        rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {dtype}" for dtype, rate in self.matmul.items())
-        return (
-            f"matrix multiply {rates}; reading memory {self.bandwidth / 1e9:.1f} GB/s (probe: {self.probe})"
-        )
+        """The best rates of the run."""
+        rates = []
+        for name, rate in sorted(self.best.items()):
+            unit = "GFLOP/s" if "multiply" in name else "GB/s"
+            rates.append(f"{name.removeprefix('limit: ')} {rate / 1e9:.1f} {unit}")
+        return ", ".join(rates)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "matmul_flops": dict(self.matmul),
-            "read_bytes_per_second": self.bandwidth,
-            "probe": self.probe,
-        }
+
+def _bound(probe: Sum, values: Array) -> Call:
+    return lambda: probe(values)

@@ -1,10 +1,11 @@
 """How good an answer is, computed apart from every contestant: NumPy and SciPy in float64 with refinement.
 
-The suboptimality of coefficients b and intercept c is ``(f(b, c) - f*) / f(null)``: f is the objective on the data
-the contestant was given, f* its minimum, and the null model has no coefficients and the best intercept. The
-difference is not taken of two large sums. Around the optimum the objective is exactly quadratic, so the gap is
-``||X d + e||^2 + alpha ||d||^2 + 2 g'd`` with d and e the distance to the reference, and g its gradient (zero but
-where a bound holds). Values below 1e-16 are therefore meaningful, and mean: as good as double precision allows.
+The suboptimality of coefficients b and intercept c is ``(f(b, c) - f*) / f(null)``: f is the objective on the
+data the contestant was given, f* its minimum, and the null model has no coefficients and the best intercept.
+The difference is not taken of two large sums. Around the optimum the objective is exactly quadratic, so the
+gap is ``||X d + e||^2 + alpha ||d||^2 + 2 g'd`` with d and e the distance to the reference, and g its
+gradient (zero but where a bound holds). Values below 1e-16 are therefore meaningful: as good as double
+precision allows.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ def _refined_cholesky(Z: Float, Y: Float, penalty: Float) -> Float | None:
     if not eigenvalues[0] > 1e-9 * eigenvalues[-1]:
         return None
     factor = cho_factor(gram)
-    coef = np.asarray(cho_solve(factor, Z.T @ Y), dtype=np.float64)
+    coef = np.array(cho_solve(factor, Z.T @ Y), dtype=np.float64)
     for _ in range(3):
-        coef += cho_solve(factor, Z.T @ (Y - Z @ coef) - penalty[:, None] * coef)
+        correction: Float = cho_solve(factor, Z.T @ (Y - Z @ coef) - penalty[:, None] * coef)
+        coef = coef + correction
     return coef
 
 
@@ -60,8 +62,7 @@ def _least_squares(Z: Float, Y: Float, penalty: Float) -> Float:
     if penalty.any():
         Z = np.vstack([Z, np.diag(np.sqrt(penalty))])
         Y = np.vstack([Y, np.zeros((Z.shape[1], Y.shape[1]))])
-    solution: Float = np.linalg.lstsq(Z, Y, rcond=1e-13)[0]
-    return solution
+    return np.asarray(np.linalg.lstsq(Z, Y, rcond=1e-13)[0], dtype=np.float64)
 
 
 def _non_negative(Z: Float, Y: Float, penalty: Float) -> Float:

@@ -53,9 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     repeats = 3 if arguments.quick else arguments.repeats
-    first = {
-        name: import_once(statement) for name, statement in STATEMENTS.items()
-    }  # also warms the disk's cache
+    first = {name: import_once(name) for name in STATEMENTS}  # also warms the disk's cache
     samples: dict[str, list[float]] = {name: [] for name, result in first.items() if result is not None}
     for _ in range(repeats):
         for name in samples:

@@ -17,12 +17,15 @@ from typing import Any
 
 Call = Callable[[], Any]
 
-#: BLAS and OpenMP threads spin for a while after their work; the pause lets them fall asleep before the next.
-PAUSE = 0.010
+#: Length of one look at whether the process is at rest, and how often it looks before it goes on anyway.
+LOOK, LOOKS = 0.005, 60
+#: What settling costs on average, for planning only: short calls use no threads that have to fall asleep.
+SETTLING, THREADED = 0.1, 1e-3
 #: A sample shorter than this repeats the call inside the sample (as ``timeit`` does).
 SHORTEST_SAMPLE = 2e-3
 FEWEST, MOST = 5, 200
-#: Slower calls are measured three times instead of five: their spread is far below the ratios shown.
+#: Slower calls are measured three times instead of five (once, if that takes the whole budget of the case):
+#: their spread is far below the ratios shown.
 SLOW = 2.0
 
 
@@ -61,22 +64,26 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+def settle() -> None:
+    """Wait until no thread of this process works any more.
+
+    Threads of OpenMP and BLAS libraries go on spinning after their work, OpenBLAS for a tenth of a second,
+    and would take a core away from whoever comes next. Everybody waits until they are asleep.
+    """
+    time.sleep(LOOK)
+    for _ in range(LOOKS):
+        before = time.process_time()
+        time.sleep(LOOK)
+        if time.process_time() - before < 0.1 * LOOK:
+            return
+
+
 def seconds_of(call: Call, times: int = 1) -> float:
     """Seconds per call, averaged over ``times`` calls in a row."""
     start = time.perf_counter()
     for _ in range(times):
         call()
     return (time.perf_counter() - start) / times
-
-
-def best_of(call: Call, repeats: int, pause: float = PAUSE) -> float:
-    """The fastest of ``repeats`` calls after one warm-up call."""
-    call()
-    fastest = math.inf
-    for _ in range(repeats):
-        time.sleep(pause)
-        fastest = min(fastest, seconds_of(call))
-    return fastest
 
 
 def _warm_up(call: Call) -> tuple[Any, float]:
@@ -94,15 +101,15 @@ def _plan(estimates: Mapping[str, float], budget: float, repeats: int | None) ->
     plan = {}
     for name, seconds in estimates.items():
         calls = max(1, math.ceil(SHORTEST_SAMPLE / max(seconds, 1e-7)))
-        cost = seconds * calls + PAUSE
-        fewest = 3 if seconds > SLOW else FEWEST
+        cost = seconds * calls + (SETTLING if seconds > THREADED else 2 * LOOK)
+        fewest = 1 if seconds > budget else 3 if seconds > SLOW else FEWEST
         samples = repeats or min(MOST, max(fewest, int(budget / len(estimates) / cost)))
         plan[name] = (samples, calls)
     return plan
 
 
 def time_interleaved(
-    calls: Mapping[str, Call], *, budget: float = 15.0, repeats: int | None = None, pause: float = PAUSE
+    calls: Mapping[str, Call], *, budget: float = 15.0, repeats: int | None = None
 ) -> dict[str, Timing]:
     """Time several calls round robin.
 
@@ -114,8 +121,6 @@ def time_interleaved(
         Seconds for all of them together; decides how often each is called (5 to 200 times).
     repeats
         Samples of each contestant, instead of the budget.
-    pause
-        Seconds of sleep before every sample.
 
     Examples
     --------
@@ -127,7 +132,7 @@ def time_interleaved(
     estimates: dict[str, float] = {}
     with no_garbage_collection():
         for name, call in calls.items():
-            time.sleep(pause)
+            settle()
             timings[name] = Timing()
             try:
                 timings[name].result, estimates[name] = _warm_up(call)
@@ -140,7 +145,7 @@ def time_interleaved(
                 # Whoever has fewer samples than there are rounds gets them spread over all rounds.
                 if (turn + 1) * samples // rounds == turn * samples // rounds:
                     continue
-                time.sleep(pause)
+                settle()
                 if times > 1:
                     calls[name]()  # wakes the caches the pause let go cold; long calls do not notice
                 timings[name].calls_per_sample = times
