@@ -1,5 +1,6 @@
 """Numbers: every estimator on every storage, dtype, weighting and target, against plain NumPy and SciPy."""
 
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -245,6 +246,17 @@ def test_rank_and_singular_values_of_the_centred_design(shape, weights):
     assert model.rank_ == min(shape[0] - 1, shape[1])
     assert model.singular_.shape == (min(shape),)
     assert_allclose(model.singular_, singular, rtol=1e-7, atol=1e-6)
+
+
+def test_singular_values_are_there_for_every_dense_fit():
+    X = np.random.default_rng(1).normal(size=(8, 3))
+    for Z in (X.T[[0, 1, 2, 0]], X * 1e200, np.tile(X, 2)[:6], np.zeros((4, 2)), X[:1]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = LinearRegression().fit(Z, np.arange(len(Z), dtype=float))
+        scale = np.abs(Z).max() or 1.0
+        expected = np.linalg.svd((Z - Z.mean(axis=0)) / scale, compute_uv=False)
+        assert_allclose(model.singular_ / scale, expected, rtol=1e-7, atol=1e-6)
 
 
 # ---------------------------------------------------------------------------------- real data

@@ -52,6 +52,11 @@ def error_of(call):
     return None, ""
 
 
+def assert_same_error(outcome, expected):
+    """Type and text; older releases of scikit-learn word some errors otherwise."""
+    assert outcome == expected if NEWEST else outcome[0] is expected[0]
+
+
 # ---------------------------------------------------------------------------------- errors
 
 
@@ -80,10 +85,10 @@ def test_hostile_X_gives_sklearns_error(name, case):
     Z = HOSTILE_X[case]
     expected = error_of(lambda: getattr(theirs, name)().fit(Z, target(name)))
     assert expected[0] is not None or (case, name) == ("text", "Ridge")  # which reads numbers from text
-    assert error_of(lambda: getattr(ours, name)().fit(Z, target(name))) == expected
+    assert_same_error(error_of(lambda: getattr(ours, name)().fit(Z, target(name))), expected)
     fitted = [getattr(module, name)().fit(X, target(name)) for module in (ours, theirs)]
     outcomes = [error_of(lambda model=model: model.predict(Z)) for model in fitted]
-    assert outcomes[0] == outcomes[1]
+    assert_same_error(*outcomes)
 
 
 HOSTILE_Y = {
@@ -104,7 +109,7 @@ HOSTILE_Y = {
 def test_hostile_y_gives_sklearns_error(name, case):
     expected = error_of(lambda: getattr(theirs, name)().fit(X, HOSTILE_Y[case]))
     assert expected[0] is not None
-    assert error_of(lambda: getattr(ours, name)().fit(X, HOSTILE_Y[case])) == expected
+    assert_same_error(error_of(lambda: getattr(ours, name)().fit(X, HOSTILE_Y[case])), expected)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -150,7 +155,7 @@ PARAMETERS = [
 def test_bad_parameters_give_sklearns_error(name, parameters):
     expected = error_of(lambda: getattr(theirs, name)(**parameters).fit(X, target(name)))
     assert expected[0] is not None
-    assert error_of(lambda: getattr(ours, name)(**parameters).fit(X, target(name))) == expected
+    assert_same_error(error_of(lambda: getattr(ours, name)(**parameters).fit(X, target(name))), expected)
 
 
 @pytest.mark.parametrize("solver", ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"])
@@ -162,7 +167,7 @@ def test_solver_names_follow_sklearns_rules(solver, intercept, positive, as_spar
     options = {"solver": solver, "fit_intercept": intercept, "positive": positive, "max_iter": 10_000}
     models = [module.Ridge(**options) for module in (ours, theirs)]
     outcome, expected = (error_of(lambda model=model: model.fit(Z, y)) for model in models)
-    assert outcome == expected
+    assert_same_error(outcome, expected)
     if outcome[0] is None:
         assert models[0].solver_ == models[1].solver_
         assert (models[0].n_iter_ is None) == (models[1].n_iter_ is None)
@@ -174,7 +179,7 @@ def test_solver_names_follow_sklearns_rules(solver, intercept, positive, as_spar
         error_of(lambda module=module: module.ridge_regression(Z, y, 1.0, **options))
         for module in (ours, theirs)
     )
-    assert outcome == expected
+    assert_same_error(outcome, expected)
 
 
 def test_cholesky_of_dependent_columns_is_reported_as_svd():
@@ -270,6 +275,14 @@ def test_input_is_never_written_to():
             assert np.array_equal(weights, np.linspace(0.5, 2, 30))
 
 
+def test_predictions_follow_coefficients_that_users_set():
+    model = LinearRegression().fit(X, np.column_stack([y, -y]))
+    model.coef_ = np.asfortranarray(2 * model.coef_)
+    model.intercept_ = [1.0, 2.0]
+    for Z in (X, X.tolist(), X.astype(np.float32), sparse.csr_array(X)):
+        assert_allclose(model.predict(Z), X @ model.coef_.T + [1.0, 2.0], rtol=1e-5)
+
+
 def test_memory_maps(tmp_path):
     path = tmp_path / "X.npy"
     np.save(path, X)
@@ -281,6 +294,8 @@ def test_memory_maps(tmp_path):
 @pytest.mark.parametrize("name", CLASSES)
 def test_frames_and_their_names(name, library):
     module = pytest.importorskip(library)
+    if library == "polars" and not NEWEST:
+        pytest.skip("older releases of scikit-learn do not see the names of polars frames")
     columns = {c: X[:, j] for j, c in enumerate("abcd")}
     frame = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}[library]
     frame = getattr(module, frame)(columns)

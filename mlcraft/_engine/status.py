@@ -1,5 +1,6 @@
 """How a fit ended, told to the user: numbers of the engine become warnings that say what to do."""
 
+import sys
 import warnings
 from typing import Any
 
@@ -10,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mlcraft.exceptions import CollinearityWarning
 
-__all__ = ["warn_about_fit"]
+__all__ = ["warn_about_fit", "warn_caller"]
 
 NAMED_AT_MOST = 5
 
@@ -23,7 +24,6 @@ def warn_about_fit(
     *,
     penalised: bool,
     solver: str,
-    stacklevel: int = 3,
 ) -> None:
     """Warn when the solver did not finish, or when an unpenalised tall dense problem has dependent columns.
 
@@ -41,17 +41,23 @@ def warn_about_fit(
         Whether every target has a penalty above zero, which makes the solution unique.
     solver : str
         Name of the solver for the text.
-    stacklevel : int, default=3
-        Frames up to the caller of `fit`.
     """
     if fit.status in ("max_iter", "stalled"):
-        warnings.warn(_unfinished(estimator, fit, solver), ConvergenceWarning, stacklevel=stacklevel)
+        warn_caller(_unfinished(estimator, fit, solver), ConvergenceWarning)
     n_features = X.shape[1]
     if penalised or fit.rank >= n_features or sparse.issparse(X):
         return
     n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
     if n_rows > n_features:
-        warnings.warn(_collinear(estimator, fit, n_features), CollinearityWarning, stacklevel=stacklevel)
+        warn_caller(_collinear(estimator, fit, n_features), CollinearityWarning)
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside this package that called it, however deep inside the cause was met."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("mlcraft."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _unfinished(estimator: Any, fit: Any, solver: str) -> str:

@@ -4,6 +4,7 @@ A float ndarray goes to the engine unseen.  The engine meets NaN and infinity in
 only then, and for everything that is not a plain ndarray, scikit-learn's validation runs and words the error.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,15 @@ from sklearn import get_config
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_non_negative, validate_data
 
+from mlcraft._engine.least_squares import NonFiniteError
+
 __all__ = [
     "adopt_width",
     "check_parameters",
     "checked_arrays",
     "checked_weights",
     "engine_matrix",
-    "is_plain_matrix",
+    "finite_or_explained",
     "plain_arrays",
 ]
 
@@ -35,7 +38,7 @@ def check_parameters(estimator: Any) -> None:
         estimator._validate_params()
 
 
-def is_plain_matrix(X: Any) -> bool:
+def _is_plain_matrix(X: Any) -> bool:
     """Tell whether X is a non-empty two-dimensional float ndarray that the engine takes as it is."""
     if type(X) is not ndarray and type(X) is not np.memmap:
         return False
@@ -47,7 +50,7 @@ def plain_arrays(X: Any, y: Any, sample_weight: Any) -> tuple[NDArray[Any], NDAr
 
     Values are not looked at, weights excepted: their sign is not the engine's business.
     """
-    if not is_plain_matrix(X) or type(y) is not ndarray:
+    if not _is_plain_matrix(X) or type(y) is not ndarray:
         return None
     n_samples = X.shape[0]
     if y.ndim == 0 or y.ndim > 2 or y.shape[0] != n_samples or (y.ndim == 2 and y.shape[1] == 0):
@@ -81,6 +84,14 @@ def adopt_width(estimator: Any, n_features: int) -> None:
         del estimator.feature_names_in_
 
 
+def finite_or_explained(fit: Callable[[bool], None]) -> None:
+    """Call `fit(False)`, and if that meets NaN or infinity `fit(True)`, which looks for the culprit first."""
+    try:
+        fit(False)
+    except NonFiniteError:
+        fit(True)
+
+
 def checked_arrays(
     estimator: Any,
     X: Any,
@@ -89,13 +100,22 @@ def checked_arrays(
     *,
     accept_sparse: bool | list[str],
     dtype: Any = "numeric",
+    ensure_all_finite: bool = True,
 ) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
     """Validate as scikit-learn does (its errors, its conversions) and return what the engine needs.
 
-    Read-only and strided input is passed on without a copy: the engine never writes to it.
+    Read-only and strided input is passed on without a copy: the engine never writes to it.  Whether to look
+    for NaN and infinity in X beforehand is for the caller to say; y and the weights are always looked at.
     """
     X, y = validate_data(
-        estimator, X, y, accept_sparse=accept_sparse, dtype=dtype, y_numeric=True, multi_output=True
+        estimator,
+        X,
+        y,
+        accept_sparse=accept_sparse,
+        dtype=dtype,
+        y_numeric=True,
+        multi_output=True,
+        ensure_all_finite=ensure_all_finite,
     )
     X = engine_matrix(X)
     y = check_array(y, dtype=X.dtype, ensure_2d=False)

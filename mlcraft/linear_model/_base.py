@@ -3,12 +3,13 @@
 from math import isfinite
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mlcraft._engine.array_api import check_same_arrays
+from mlcraft._engine.array_api import check_same_arrays, foreign_namespace
 from mlcraft._engine.least_squares import predict_linear
 
 __all__ = ["LinearEstimator"]
@@ -40,9 +41,18 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
     def _checked_output(self, X: Any, method: str) -> NDArray[Any]:
         check_is_fitted(self)
         check_same_arrays(X, self, method)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        output: NDArray[Any] = X @ self.coef_.T if self.coef_.ndim == 2 else X @ self.coef_
-        return output + self.intercept_
+        rules: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "reset": False}
+        if foreign_namespace(X) is not None:
+            matrix = validate_data(self, X, **rules)
+            foreign_output: NDArray[Any] = (
+                matrix @ (self.coef_.T if self.coef_.ndim == 2 else self.coef_) + self.intercept_
+            )
+            return foreign_output
+        matrix = validate_data(self, X, ensure_all_finite=False, **rules)
+        output = predict_linear(matrix, np.ascontiguousarray(self.coef_), self.intercept_)
+        if not isfinite(output.sum()):
+            validate_data(self, X, **rules)  # raises where X is to blame
+        return output
 
     def _store(self, fit: Any) -> None:
         """Keep what the engine found, apart from the shape of `coef_`, which each estimator decides."""

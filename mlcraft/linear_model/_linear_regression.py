@@ -11,7 +11,13 @@ from sklearn.utils._param_validation import Interval
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
 from mlcraft._engine.least_squares import LeastSquaresFit, NonFiniteError, fit_least_squares
 from mlcraft._engine.status import warn_about_fit
-from mlcraft._engine.validation import adopt_width, check_parameters, checked_arrays, plain_arrays
+from mlcraft._engine.validation import (
+    adopt_width,
+    check_parameters,
+    checked_arrays,
+    finite_or_explained,
+    plain_arrays,
+)
 from mlcraft.linear_model._base import LinearEstimator
 
 __all__ = ["LinearRegression"]
@@ -133,17 +139,26 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
                 pass  # the checks below name the culprit
             else:
                 adopt_width(self, X.shape[1])
-                return self._keep(fit, X, plain[2])
+                self._keep(fit, X, plain[2])
+                return self
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
-        X, y, sample_weight = checked_arrays(
-            self, X, y, sample_weight, accept_sparse=False if self.positive else ["csr", "csc"]
-        )
-        self._keep(self._solve(X, y, sample_weight), X, sample_weight)
+        finite_or_explained(lambda look: self._fit_checked(X, y, sample_weight, look))
         if foreign is not None:
             give_back(self, foreign, "coef_", "intercept_")
         return self
+
+    def _fit_checked(self, X: Any, y: Any, sample_weight: Any, ensure_all_finite: bool) -> None:
+        X, y, sample_weight = checked_arrays(
+            self,
+            X,
+            y,
+            sample_weight,
+            accept_sparse=False if self.positive else ["csr", "csc"],
+            ensure_all_finite=ensure_all_finite,
+        )
+        self._keep(self._solve(X, y, sample_weight), X, sample_weight)
 
     def _has_plain_parameters(self) -> bool:
         """Tell in half a microsecond whether `_validate_params` would pass."""
@@ -165,7 +180,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
             positive=bool(self.positive),
         )
 
-    def _keep(self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None) -> Self:
+    def _keep(self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None) -> None:
         self._store(fit)
         self.coef_ = fit.coef
         self.__dict__.pop("_singular", None)
@@ -175,10 +190,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # ty
             self.rank_ = fit.rank
         if fit.status != "converged":
             unique = bool(self.positive)  # the warning speaks of unconstrained solutions
-            warn_about_fit(
-                self, fit, X, sample_weight, penalised=unique, solver="least-squares", stacklevel=4
-            )
-        return self
+            warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver="least-squares")
 
     @property
     def singular_(self) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Ridge regression: least squares with a penalty on the size of the coefficients."""
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -12,8 +11,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
 from mlcraft._engine.least_squares import LeastSquaresFit, NonFiniteError
-from mlcraft._engine.status import warn_about_fit
-from mlcraft._engine.validation import adopt_width, check_parameters, checked_arrays, plain_arrays
+from mlcraft._engine.status import warn_about_fit, warn_caller
+from mlcraft._engine.validation import (
+    adopt_width,
+    check_parameters,
+    checked_arrays,
+    finite_or_explained,
+    plain_arrays,
+)
 from mlcraft.linear_model._base import LinearEstimator
 from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
@@ -97,18 +102,15 @@ class RidgeEstimator(LinearEstimator):
                 "or set `fit_intercept=False`"
             )
         if self.solver == "sag" and self.max_iter is None and self.tol > 1e-4:
-            warnings.warn(
+            warn_caller(
                 '"sag" solver requires many iterations to fit an intercept with sparse inputs. Either set '
                 'the solver to "auto" or "sparse_cg", or set a low "tol" and a high "max_iter" (especially '
-                "if inputs are not standardized).",
-                stacklevel=4,
+                "if inputs are not standardized)."
             )
             return "sag"
         return "lsqr" if self.solver == "lsqr" else "sparse_cg"
 
-    def _solve(
-        self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, solver: str, stacklevel: int = 4
-    ) -> Self:
+    def _solve(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, solver: str) -> None:
         """Fit checked arrays and set the fitted attributes.
 
         The engine may raise NonFiniteError, and then nothing has been set.
@@ -129,15 +131,12 @@ class RidgeEstimator(LinearEstimator):
         self.n_iter_ = iterations(solver, fit, n_targets)
         self.solver_ = solver
         if fit.status != "converged" or fit.rank < X.shape[1]:
-            self._report(fit, X, sample_weight, solver, stacklevel + 1)
-        return self
+            self._report(fit, X, sample_weight, solver)
 
-    def _report(
-        self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None, solver: str, stacklevel: int
-    ) -> None:
+    def _report(self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None, solver: str) -> None:
         self.solver_ = solver_used(solver, fit, X.shape, self.alpha)
         unique = is_penalised(self.alpha) or bool(self.positive)
-        warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver=solver, stacklevel=stacklevel)
+        warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver=solver)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -262,6 +261,12 @@ class Ridge(MultiOutputMixin, RegressorMixin, RidgeEstimator):  # type: ignore[m
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
+        finite_or_explained(lambda look: self._fit_checked(X, y, sample_weight, foreign, look))
+        if foreign is not None:
+            give_back(self, foreign, "coef_", "intercept_")
+        return self
+
+    def _fit_checked(self, X: Any, y: Any, sample_weight: Any, foreign: Any, ensure_all_finite: bool) -> None:
         X, y, sample_weight = checked_arrays(
             self,
             X,
@@ -269,11 +274,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, RidgeEstimator):  # type: ignore[m
             sample_weight,
             accept_sparse=["csr", "csc"],
             dtype=[np.float64, np.float32],
+            ensure_all_finite=ensure_all_finite,
         )
         self._solve(X, y, sample_weight, self._resolved_solver(sparse.issparse(X), foreign))
-        if foreign is not None:
-            give_back(self, foreign, "coef_", "intercept_")
-        return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict with the linear model.

@@ -7,19 +7,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
-from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.validation import (
-    adopt_width,
     check_parameters,
     checked_weights,
     engine_matrix,
-    is_plain_matrix,
+    finite_or_explained,
 )
 from mlcraft.linear_model._ridge import RidgeEstimator
 
@@ -137,28 +135,22 @@ class RidgeClassifier(ClassifierMixin, RidgeEstimator):  # type: ignore[misc]
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
-        if not is_plain_matrix(X) or y is None or not self._fit_plain(X, y, sample_weight):
-            self._fit_unusual(X, y, sample_weight, foreign)
+        finite_or_explained(lambda look: self._fit_checked(X, y, sample_weight, foreign, look))
         if foreign is not None:
             give_back(self, foreign, "coef_", "intercept_")
         return self
 
-    def _fit_plain(self, X: NDArray[Any], y: Any, sample_weight: Any) -> bool:
-        """Fit without looking for NaN in X first; False when the engine met some, and X must be checked."""
-        y = validate_data(self, y=y, multi_output=True, y_numeric=False)
-        check_consistent_length(X, y)
-        try:
-            self._fit_checked(X, y, sample_weight, None)
-        except NonFiniteError:
-            return False
-        adopt_width(self, X.shape[1])
-        return True
-
-    def _fit_unusual(self, X: Any, y: Any, sample_weight: Any, foreign: Any) -> None:
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=False)
-        self._fit_checked(engine_matrix(X), y, sample_weight, foreign)
-
-    def _fit_checked(self, X: Any, y: NDArray[Any], sample_weight: Any, foreign: Any) -> None:
+    def _fit_checked(self, X: Any, y: Any, sample_weight: Any, foreign: Any, ensure_all_finite: bool) -> None:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=False,
+            ensure_all_finite=ensure_all_finite,
+        )
+        X = engine_matrix(X)
         self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
         Y = self._label_binarizer.fit_transform(y)
         self.classes_ = self._label_binarizer.classes_
@@ -169,7 +161,7 @@ class RidgeClassifier(ClassifierMixin, RidgeEstimator):  # type: ignore[misc]
             balance = compute_sample_weight(self.class_weight, y)
             weights = checked_weights(balance if weights is None else weights * balance, X)
         solver = self._resolved_solver(sparse.issparse(X), foreign)
-        self._solve(X, Y.astype(X.dtype), weights, solver, stacklevel=6)
+        self._solve(X, Y.astype(X.dtype), weights, solver)
 
     def _is_multilabel(self) -> bool:
         return bool(self._label_binarizer.y_type_.startswith("multilabel"))

@@ -1,6 +1,5 @@
 """Ridge regression as a function, and what it shares with the estimators: solver names and penalties."""
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from mlcraft._engine.array_api import foreign_namespace, to_numpy
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
-from mlcraft._engine.status import warn_about_fit
+from mlcraft._engine.status import warn_about_fit, warn_caller
 from mlcraft._engine.validation import checked_weights, engine_matrix
 
 __all__ = ["SOLVERS", "ridge_regression"]
@@ -114,11 +113,10 @@ def automatic_solver(positive: bool, return_intercept: bool, is_sparse: bool, fo
             f"{name}. Please either disable Array API dispatch, or use a numpy-like namespace, or set "
             "`positive=False`."
         )
-    warnings.warn(
+    warn_caller(
         f"Using Array API dispatch to namespace {name} with `solver='auto'` will result in using the "
         "solver 'svd'. The results may differ from those when using a Numpy array, because in that case the "
-        f"preferred solver would be {solver}. Set `solver='svd'` to suppress this warning.",
-        stacklevel=4,
+        f"preferred solver would be {solver}. Set `solver='svd'` to suppress this warning."
     )
     return "svd"
 
