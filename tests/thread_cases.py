@@ -1,0 +1,197 @@
+"""Fits that use threads; ``python thread_cases.py`` prints a digest of each result as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from scipy import sparse
+
+from mlcraft import _core, solve
+from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
+from mlcraft.linear_model import LinearRegression
+
+rng = np.random.default_rng(0)
+
+
+def problem(n: int, p: int, targets: int = 1, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    X = rng.standard_normal((n, p)) + 3 * rng.standard_normal(p)
+    # no matrix product here: NumPy's has other bits for other numbers of threads
+    y = X[:, :1] - 2 * X[:, 1:2] + np.arange(targets) * X[:, 2:3] + rng.standard_normal((n, targets))
+    return X.astype(dtype), (y[:, 0] if targets == 1 else y).astype(dtype)
+
+
+def least_squares(X, y, expected: str, **options) -> tuple[np.ndarray, ...]:
+    fit: LeastSquaresFit = fit_least_squares(X, y, **options)
+    assert fit.method == expected, f"this case should go through {expected}, not {fit.method}"
+    factor = () if fit.factor is None else (fit.factor.lower, fit.factor.scale)
+    return (fit.coef, fit.intercept, np.array([fit.rank, fit.n_iter]), np.array(fit.condition), *factor)
+
+
+def ols() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(40_000, 20), "cholesky")
+
+
+def ols_many_columns() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(3_000, 300), "cholesky")
+
+
+def ols_columns_first() -> tuple[np.ndarray, ...]:
+    X, y = problem(20_000, 60)
+    return least_squares(np.asfortranarray(X), y, "cholesky")
+
+
+def ridge_many_targets() -> tuple[np.ndarray, ...]:
+    return least_squares(
+        *problem(20_000, 40, targets=5), "cholesky", alpha=np.array([0.0, 0.0, 1.0, 10.0, 1e3])
+    )
+
+
+def weighted() -> tuple[np.ndarray, ...]:
+    X, y = problem(30_000, 30)
+    return least_squares(X, y, "cholesky", sample_weight=rng.random(len(y)))
+
+
+def weighted_many_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(3_000, 150)
+    return least_squares(X, y, "cholesky", sample_weight=rng.random(len(y)), alpha=2.0)
+
+
+def single_precision() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(30_000, 40, dtype=np.float32), "cholesky")
+
+
+def single_precision_many_columns() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(3_000, 200, dtype=np.float32), "cholesky")
+
+
+def sparse_rows() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((20_000, 200), density=0.03, rng=rng, format="csr")
+    return least_squares(X, rng.standard_normal(20_000), "cholesky", alpha=1.0)
+
+
+def sparse_wide() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((6_000, 8_000), density=0.01, rng=rng, format="csr")
+    return least_squares(X, rng.standard_normal(6_000), "conjugate_gradient", alpha=1.0)
+
+
+def nonnegative() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(20_000, 120), "active_set", positive=True)
+
+
+def nonnegative_many_columns() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(2_000, 600), "active_set", positive=True)
+
+
+def powers(n: int, degree: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    x = np.linspace(1.0, 2.0, n)
+    X = np.vander(x, degree + 1, increasing=True)[:, 1:]
+    return X, X.sum(axis=1) + noise * rng.standard_normal(n)
+
+
+def badly_conditioned() -> tuple[np.ndarray, ...]:
+    return least_squares(*powers(30_000, 8, 1e-3), "qr")
+
+
+def badly_conditioned_many_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(4_000, 160)
+    X[:, 1:] = X[:, :1] + 1e-7 * X[:, 1:]
+    return least_squares(X, y, "qr")
+
+
+def refined() -> tuple[np.ndarray, ...]:
+    return least_squares(*powers(30_000, 4, 1e-3), "cholesky")
+
+
+def dependent_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(9_000, 40)
+    X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    return least_squares(X, y, "qr")
+
+
+def dependent_many_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(2_000, 200)
+    X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    return least_squares(X, y, "qr")
+
+
+def wide() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(300, 2_000), "dual")
+
+
+def wide_ridge() -> tuple[np.ndarray, ...]:
+    return least_squares(*problem(300, 2_000, targets=3), "dual", alpha=0.5)
+
+
+def descend(X, y, solver: str) -> tuple[np.ndarray, ...]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = solve(X, y, solver=solver, alpha=1e-3, max_iter=30)
+    return (found.coef, np.array([found.intercept, found.objective, found.gradient_norm, found.n_iter]))
+
+
+def gradient_descent() -> tuple[np.ndarray, ...]:
+    return descend(*problem(50_000, 12), "gd")
+
+
+def accelerated() -> tuple[np.ndarray, ...]:
+    X, y = problem(30_000, 33, dtype=np.float32)
+    return descend(np.asfortranarray(X), y, "nesterov")
+
+
+def sparse_descent() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((30_000, 100), density=0.05, rng=rng, format="csr")
+    return descend(X, rng.standard_normal(30_000), "nesterov")
+
+
+def predictions() -> tuple[np.ndarray, ...]:
+    X, y = problem(60_000, 20, targets=3)
+    return (LinearRegression().fit(X, y).predict(X),)
+
+
+CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
+    case.__name__: case
+    for case in (
+        ols,
+        ols_many_columns,
+        ols_columns_first,
+        ridge_many_targets,
+        weighted,
+        weighted_many_columns,
+        single_precision,
+        single_precision_many_columns,
+        sparse_rows,
+        sparse_wide,
+        nonnegative,
+        nonnegative_many_columns,
+        badly_conditioned,
+        badly_conditioned_many_columns,
+        refined,
+        dependent_columns,
+        dependent_many_columns,
+        wide,
+        wide_ridge,
+        gradient_descent,
+        accelerated,
+        sparse_descent,
+        predictions,
+    )
+}
+
+
+def digest(name: str) -> str:
+    """Return the bits of a result, shortened."""
+    global rng
+    rng = np.random.default_rng(sum(map(ord, name)))
+    found = hashlib.sha256()
+    for array in CASES[name]():
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    threads = _core.available_threads()
+    print(json.dumps({"threads": threads, "digests": {name: digest(name) for name in CASES}}))
