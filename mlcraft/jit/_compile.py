@@ -34,7 +34,12 @@ def compiled_parallel(kernel: Kernel) -> Kernel:
 
 
 def _compile(kernel: Kernel, *, parallel: bool) -> Kernel:
-    options: dict[str, Any] = {"nogil": True, "fastmath": FAST_MATH, "parallel": parallel}
+    options: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": FAST_MATH,
+        "parallel": parallel,
+        "error_model": "numpy",
+    }
     try:
         return cast(Kernel, numba.njit(cache=True, **options)(kernel))
     except RuntimeError:
