@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -99,7 +100,7 @@ def solve(
     max_iter : int, default=1000
         Bound on the iterations of "gd" and "nesterov".
     tol : float, default=1e-8
-        Bound on `Solution.gradient_norm` for "gd" and "nesterov".
+        Bound on `Solution.gradient_norm` for "gd" and "nesterov"; never below 50 units of rounding of the dtype of X.
 
     Returns
     -------
@@ -132,12 +133,19 @@ def solve(
         raise ValueError(f"loss must be 'squared', got {loss!r}")
     if solver not in get_args(Solver):
         raise ValueError(f"solver must be one of {', '.join(map(repr, get_args(Solver)))}, got {solver!r}")
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be non-negative, got {alpha!r}")
+    _check_number("alpha", alpha)
+    _check_number("tol", tol)
+    if step is not None:
+        _check_number("step", step, positive=True)
+    if not isinstance(max_iter, Integral) or max_iter < 0:
+        raise ValueError(f"max_iter must be a non-negative integer, got {max_iter!r}")
     from sklearn.utils.validation import _check_sample_weight, check_X_y
 
     X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order=None, y_numeric=True)
-    y = y.astype(X.dtype, copy=False)
+    if isinstance(X, np.ndarray):
+        X = np.require(X, requirements="A")
+    y = np.require(y.astype(X.dtype, copy=False), requirements="A")
+    fit_intercept = bool(fit_intercept)
     weight = None
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
@@ -161,6 +169,11 @@ def solve(
     )
 
 
+def _check_number(name: str, value: Any, *, positive: bool = False) -> None:
+    if not isinstance(value, Real) or not 0 <= value < float("inf") or (positive and value == 0):
+        raise ValueError(f"{name} must be a finite {'positive' if positive else 'non-negative'} number, got {value!r}")
+
+
 def _direct(X: Any, y: Any, weight: Any, alpha: float, fit_intercept: bool) -> Solution:
     from mlcraft._engine.least_squares import fit_least_squares
 
@@ -168,7 +181,8 @@ def _direct(X: Any, y: Any, weight: Any, alpha: float, fit_intercept: bool) -> S
     fit = fit_least_squares(X, y, alpha=alpha * total, sample_weight=weight, fit_intercept=fit_intercept)
     coef, intercept = fit.coef.astype(np.float64), float(fit.intercept)
     value, _, _ = _core.fused_pass(X, y, coef, intercept, weight)
-    objective = value + alpha * float(coef @ coef) / 2
+    penalty = alpha * float(coef @ coef) / 2 if alpha else 0.0
+    objective = value + penalty
     message = _MESSAGES[fit.status].format(max_iter="the default", gradient=float("nan"))
     return Solution(coef, intercept, objective, float("nan"), fit.n_iter, fit.status, message, fit.factor)
 
@@ -201,4 +215,7 @@ def _descend(
     options = _core.DescentOptions()
     options.alpha, options.fit_intercept, options.accelerated = alpha, fit_intercept, accelerated
     options.step, options.max_iter, options.tol = step or 0.0, max_iter, tol
-    return _core.gradient_descent(X, y, weight, options)
+    found = _core.gradient_descent(X, y, weight, options)
+    if found.status == "not_finite":
+        raise ValueError("squares of X leave the range of double precision; scale the columns of X")
+    return found

@@ -8,15 +8,7 @@ namespace {
 template <class Visit>
 auto visit(const py::object& x, Visit&& f) {
     if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), f);
-    const py::array data = sparse_part(x, "data"), indices = sparse_part(x, "indices"),
-                    start = sparse_part(x, "indptr");
-    const auto shape = py::cast<std::pair<Index, Index>>(x.attr("shape"));
-    if (!has_type<std::int32_t>(indices) || !has_type<std::int32_t>(start))
-        throw py::type_error("indices and indptr of a sparse X must be int32");
-    if (has_type<double>(data))
-        return visit_compressed<CsrMatrix, double, std::int32_t>(data, indices, start, shape.first, shape.second, f);
-    if (!has_type<float>(data)) throw py::type_error("X must be float32 or float64");
-    return visit_compressed<CsrMatrix, float, std::int32_t>(data, indices, start, shape.first, shape.second, f);
+    return visit_sparse<CsrMatrix>(x, f);
 }
 
 struct Options {

@@ -20,7 +20,8 @@ LeastSquaresSolution solve(const Matrix& x, const py::array& y, const py::object
     {
         const py::gil_scoped_release release;
         const CallScope scope;
-        options.threads = available_threads();
+        const double p = static_cast<double>(x.cols());
+        options.threads = threads_for(static_cast<double>(x.rows()) * p * (p + 16));
         if constexpr (requires { x.view(); })
             solution = solve_dense<T>(x.view(), targets, w, options);
         else

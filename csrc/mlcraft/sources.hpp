@@ -24,6 +24,7 @@
 #include "mlcraft/solver/nonnegative.cpp"
 #include "mlcraft/solver/orthogonal.cpp"
 #include "mlcraft/solver/refinement.cpp"
+#include "mlcraft/solver/row_qr.cpp"
 #include "mlcraft/solver/wide.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)

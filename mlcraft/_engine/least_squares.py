@@ -16,6 +16,8 @@ __all__ = ["LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_li
 
 Floats = NDArray[np.floating[Any]]
 
+_NO_PENALTY = 0.0
+
 
 class NonFiniteError(ValueError):
     """X, y or sample_weight holds NaN or infinity; the caller knows how to name the culprit."""
@@ -61,7 +63,7 @@ def fit_least_squares(
     X: Any,
     y: Floats,
     *,
-    alpha: float | NDArray[Any] = 0.0,
+    alpha: float | NDArray[Any] = _NO_PENALTY,
     sample_weight: Floats | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
@@ -99,7 +101,13 @@ def fit_least_squares(
     ------
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or the weights sum to zero.
+    ValueError
+        If X has no rows, or alpha is negative, NaN or infinite.
     """
+    if X.shape[0] == 0:
+        raise ValueError("X has no rows")
+    if alpha is not _NO_PENALTY and (not np.all(np.isfinite(alpha)) or np.any(np.less(alpha, 0))):
+        raise ValueError(f"alpha must be finite and not negative, got {alpha!r}")
     options = _core.LeastSquaresOptions()
     if isinstance(alpha, np.ndarray) and alpha.ndim > 0:
         options.alpha = alpha.ravel().tolist()
@@ -111,8 +119,12 @@ def fit_least_squares(
         options.tol = min(max(tol * 1e-6, 1e-13), 1e-8)
     if max_iter is not None:
         options.max_iter = max_iter
-    if type(X) is not np.ndarray and not isinstance(X, np.ndarray):
+    if not isinstance(X, np.ndarray):
         X = _as_csr(X)
+    elif not X.flags.aligned:
+        X = X.copy()
+    if not y.flags.aligned:
+        y = y.copy()
     solution = _solve(X, y, sample_weight, options)
     if solution.status == "not_finite":
         return _rescaled(X, y, sample_weight, options)
@@ -160,43 +172,50 @@ def _rescaled(
     X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions
 ) -> LeastSquaresFit:
     """Fit data whose squares leave the range of the dtype: in double, columns and targets scaled by powers of two."""
-    values = X if isinstance(X, np.ndarray) else X.data
+    dense = isinstance(X, np.ndarray)
+    values = X if dense else X.data
     if not (np.isfinite(values).all() and np.isfinite(y).all()):
         raise NonFiniteError("X or y holds NaN or infinity")
-    if sample_weight is not None and not (np.isfinite(sample_weight).all() and sample_weight.sum() > 0):
-        raise NonFiniteError("sample_weight holds NaN or infinity, or sums to zero")
-    weight = None if sample_weight is None else sample_weight.astype(np.float64)
-    if not isinstance(X, np.ndarray):
-        columns = np.ones(X.shape[1])
-        scaled = X.astype(np.float64)
-        scale = _power_of_two(np.abs(scaled.data).max(initial=0.0))
-        scaled.data = scaled.data * scale
-        columns[:] = scale
-    else:
-        scaled = X.astype(np.float64)
+    weight, weight_scale = None, 1.0
+    if sample_weight is not None:
+        largest = sample_weight.max(initial=0.0)
+        if not (np.isfinite(sample_weight).all() and largest > 0):
+            raise NonFiniteError("sample_weight holds NaN or infinity, or sums to zero")
+        weight_scale = float(_power_of_two(np.float64(largest)))
+        weight = sample_weight.astype(np.float64) * weight_scale
+    scaled = X.astype(np.float64)
+    if dense:
         columns = _power_of_two(np.abs(scaled).max(axis=0, initial=0.0))
-        if any(a != 0 for a in options.alpha):
-            columns[:] = columns.min()  # a penalty ties the columns together
-        scaled *= columns
+    else:
+        columns = np.full(X.shape[1], _power_of_two(np.abs(scaled.data).max(initial=0.0)))
     targets = y.astype(np.float64).reshape(len(y), -1)
     heights = _power_of_two(np.abs(targets).max(axis=0, initial=0.0))
-    if any(a != 0 for a in options.alpha):
+    alpha = list(options.alpha)
+    # a penalty or a minimum norm ties the columns together
+    tied = any(a != 0 for a in alpha) or X.shape[0] <= X.shape[1]
+    for common in (True,) if tied else (False, True):
+        scale = np.full_like(columns, columns.min(initial=1.0)) if common else columns
         with np.errstate(over="ignore", under="ignore"):
-            options.alpha = [float(np.float64(a) * columns[0] ** 2) for a in options.alpha]
-    solution = _core.least_squares(scaled, targets * heights, weight, options)
+            options.alpha = [float(np.float64(a) * weight_scale * scale[0] ** 2) if a else 0.0 for a in alpha]
+            design = scaled * scale if dense else scaled * scale[0]
+        solution = _core.least_squares(design, targets * heights, weight, options)
+        if solution.status != "rank_deficient":
+            break
     if solution.status == "not_finite":
         raise NonFiniteError("X, y or sample_weight leaves the range of double precision")
     fit = _as_fit(solution, np.dtype(np.float64), 2)
     with np.errstate(over="ignore", under="ignore"):
-        fit.coef = (fit.coef * columns / heights[:, np.newaxis]).astype(X.dtype)
+        fit.coef = (fit.coef * scale / heights[:, np.newaxis]).astype(X.dtype)
         fit.intercept = (fit.intercept / heights).astype(X.dtype)
+    if not (np.isfinite(fit.coef).all() and np.isfinite(fit.intercept).all()):
+        raise NonFiniteError("the coefficients leave the range of the dtype of X; scale X or y")
     fit.factor = None
     if y.ndim == 1:
         fit.coef, fit.intercept = fit.coef[0], fit.intercept[0]
     return fit
 
 
-def _power_of_two(size: NDArray[np.float64]) -> NDArray[np.float64]:
+def _power_of_two(size: Any) -> NDArray[np.float64]:
     exponent = np.clip(np.frexp(np.where(size > 0, size, 1.0))[1], -1000, 1000)
     scale: NDArray[np.float64] = np.ldexp(1.0, -exponent)
     return scale

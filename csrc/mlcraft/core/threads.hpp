@@ -21,6 +21,9 @@ int available_threads();
 // that the bits do not depend on the number of threads.
 inline Index sum_lanes(Index n) { return std::clamp<Index>(n / 4096, 1, 64); }
 
+// The same, but one thread for work too small to share: below about half a millisecond a second thread can only lose.
+inline int threads_for(double operations) { return operations < 8e6 ? 1 : available_threads(); }
+
 // Remembers that a team of threads was started, and counts the calls in flight.
 class CallScope {
 public:

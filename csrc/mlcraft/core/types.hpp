@@ -9,6 +9,8 @@ namespace mlcraft {
 
 using Index = std::ptrdiff_t;
 
+inline constexpr Index max_block_rows = 512;  // the most that a sweep over a design matrix takes at a time
+
 inline constexpr double eps = std::numeric_limits<double>::epsilon();
 
 template <class T>

@@ -14,12 +14,27 @@ using LossBlock = double (*)(Index count, VectorView<const T> y, VectorView<cons
 
 template <class Loss, class T>
 double loss_block(Index count, VectorView<const T> y, VectorView<const T> weight, T* eta) {
-    double value = 0;
-    for (Index i = 0; i < count; ++i) {
-        const T w = weight ? weight[i] : T(1);
-        value += static_cast<double>(w) * static_cast<double>(Loss::value(y[i], eta[i]));
-        eta[i] = w * Loss::gradient(y[i], eta[i]);
+    constexpr Index lanes = 8;  // independent sums, so that the loop is not a chain of additions
+    double sums[lanes] = {};
+    const auto run = [&](Index i, Index lane, T w) {
+        sums[lane] += static_cast<double>(w) * static_cast<double>(Loss::value(y.data[i * y.stride], eta[i]));
+        eta[i] = w * Loss::gradient(y.data[i * y.stride], eta[i]);
+    };
+    Index i = 0;
+    if (weight) {
+        for (; i < count; ++i) run(i, i % lanes, weight[i]);
+    } else if (y.stride == 1) {
+        const T* target = y.data;
+        for (; i + lanes <= count; i += lanes)
+            for (Index l = 0; l < lanes; ++l) {
+                const T value = eta[i + l];
+                sums[l] += static_cast<double>(Loss::value(target[i + l], value));
+                eta[i + l] = Loss::gradient(target[i + l], value);
+            }
     }
+    for (; i < count; ++i) run(i, i % lanes, T(1));
+    double value = 0;
+    for (double s : sums) value += s;
     return value;
 }
 

@@ -16,6 +16,7 @@ public:
 
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
+    Index block_rows() const { return max_block_rows; }
     Index stored() const { return static_cast<Index>(start_[rows_]); }
 
     template <class V>  // vectors may be wider than the data

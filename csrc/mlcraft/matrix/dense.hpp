@@ -13,7 +13,8 @@ namespace mlcraft {
 //   transposed_times  g += X' r          (sums over samples in double)
 //   gram              G += X' diag(w) X  (upper triangle, row-major, double; w null: ones)
 //   read              dense copy of the rows, column by column
-// and by column: dot, axpy, squared norm; by row: dot, axpy. Everything is const and stateless.
+// and by column: dot, axpy, squared norm; by row: dot, axpy. Everything is const and stateless. block_rows() is how
+// many rows (at most max_block_rows) a sweep should take at a time.
 template <class T>
 class DenseMatrix {
 public:
@@ -23,6 +24,12 @@ public:
     Index rows() const { return view_.rows; }
     Index cols() const { return view_.cols; }
     MatrixView<const T> view() const { return view_; }
+
+    // Rows that stay in cache between two uses: the first-level cache where rows are contiguous, else the second.
+    Index block_rows() const {
+        const Index elements = view_.col_stride == 1 ? 1 << 12 : 1 << 15;
+        return std::clamp<Index>(elements / std::max<Index>(cols(), 1) / 8 * 8, 16, max_block_rows);
+    }
 
     void times(Index begin, Index count, const T* v, T* eta) const {
         const auto& kernels = simd::kernels().of<T>();

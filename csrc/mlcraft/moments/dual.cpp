@@ -44,7 +44,7 @@ std::vector<double> dual_gram(const RowSource& rows, const double* mean, const d
         [&](Index round, Index task) {
             const Index group = groups - 1 - task;
             kernel.by_columns(packed.data, packed.data, count_of(round), strips, strips, group * kernel.group,
-                              std::min(strips, (group + 1) * kernel.group), sums.data(), width);
+                              std::min(strips, (group + 1) * kernel.group), sums.data(), width, centred.data(), 0);
         },
         [&] { return interrupt.poll(); });
     std::vector<double> k(static_cast<std::size_t>(n * n));

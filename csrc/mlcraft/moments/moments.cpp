@@ -10,8 +10,8 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index panel_rows = 256;
-constexpr Index pack_rows = 32;       // rows that one task packs where the threads share a panel
+constexpr Index panel_rows = 240;     // no power of two: strips must not fall on the same cache sets
+constexpr Index pack_rows = 48;       // rows that one task packs where the threads share a panel
 constexpr Index narrow_columns = 40;  // up to here short strips waste less
 constexpr Index lane_columns = 112;   // up to here every lane of rows owns an accumulator of its own
 constexpr Index max_lanes = 64;
@@ -19,28 +19,37 @@ constexpr Index rows_per_lane = 4096;
 
 // The mean of at most 64 rows spread over all: near enough to the true mean to take the cancellation out of the sums.
 template <class T>
-std::vector<double> sample_mean(MatrixView<const T> x) {
+std::vector<double> sample_mean(MatrixView<const T> x, VectorView<const T> weight) {
     const Index count = std::min<Index>(x.rows, 64);
     std::vector<double> mean(static_cast<std::size_t>(x.cols), 0.0);
+    double total = 0;
     for (Index s = 0; s < count; ++s) {
         const Index i = s * x.rows / count;
-        for (Index j = 0; j < x.cols; ++j) mean[j] += static_cast<double>(x(i, j));
+        const double w = weight ? static_cast<double>(weight[i]) : 1.0;
+        if (!(w > 0)) continue;
+        total += w;
+        for (Index j = 0; j < x.cols; ++j) mean[j] += w * static_cast<double>(x(i, j));
     }
-    for (double& m : mean) m /= static_cast<double>(count);
+    for (double& m : mean) m = total > 0 ? m / total : 0.0;
     return mean;
+}
+
+// Whether the shift lay so far from the mean that the sums about it have cancelled.
+bool shift_was_far(const Moments& m, Index column, double difference) {
+    const double spread = std::max(0.0, m.xx[column * m.features + column]);
+    return m.weight_sum * difference * difference > 1e4 * spread && std::abs(difference) > 1e-10 * m.x_size[column];
 }
 
 // Z = [X - shift, Y - shift, 1, 0 ...]: columns of one packed panel.
 template <class T, class Compute>
 class PanelPacker {
 public:
-    PanelPacker(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool shift, Index lanes)
+    PanelPacker(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight,
+                const std::vector<double>& x_shift, const std::vector<double>& y_shift, Index lanes)
         : x_(x), y_(y), weight_(weight), lanes_(lanes), columns_(x.cols + y.cols + 1),
           strips_((columns_ + lanes - 1) / lanes), shift_x_(x.cols, 0), shift_y_(y.cols, 0) {
-        if (!shift) return;
-        const auto mx = sample_mean(x), my = sample_mean(y);
-        for (Index j = 0; j < x.cols; ++j) shift_x_[j] = static_cast<Compute>(static_cast<T>(mx[j]));
-        for (Index j = 0; j < y.cols; ++j) shift_y_[j] = static_cast<Compute>(static_cast<T>(my[j]));
+        for (Index j = 0; j < x.cols; ++j) shift_x_[j] = static_cast<Compute>(static_cast<T>(x_shift[j]));
+        for (Index j = 0; j < y.cols; ++j) shift_y_[j] = static_cast<Compute>(static_cast<T>(y_shift[j]));
     }
 
     Index strips() const { return strips_; }
@@ -71,8 +80,8 @@ public:
 
 private:
     void pack_columns(const simd::GramKernel<Compute>& kernel, MatrixView<const T> m, const Compute* shift,
-                      VectorView<const Compute> w, Index first, Index begin, Index count, Index depth,
-                      Compute* packed, Compute* weighted) const {
+                      VectorView<const Compute> w, Index first, Index begin, Index count, Index depth, Compute* packed,
+                      Compute* weighted) const {
         if constexpr (std::is_same_v<T, Compute>) {
             kernel.pack(m.row_range(begin, count), shift, w, first, depth, packed, weighted);
         } else {  // widen a slice of columns at a time
@@ -145,13 +154,26 @@ Moments finish(const double* sums, Index ld, Index p, Index k, bool centre, cons
 
 }  // namespace
 
+namespace {
+
+// Where the rows of the next panel lie, if they are contiguous.
+template <class T>
+const char* next_panel(MatrixView<const T> x, Index panel) {
+    return reinterpret_cast<const char*>(x.data + std::min((panel + 1) * panel_rows, x.rows) * x.row_stride);
+}
+template <class T>
+Index next_bytes(MatrixView<const T> x, Index panel) {
+    if (x.col_stride != 1 || x.row_stride != x.cols) return 0;
+    return std::clamp<Index>(x.rows - (panel + 1) * panel_rows, 0, panel_rows) * x.row_stride * Index(sizeof(T));
+}
+
 template <class T, class Compute>
-Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
-                      int threads) {
+Moments shifted_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
+                        const std::vector<double>& x_shift, const std::vector<double>& y_shift, int threads) {
     const Index n = x.rows, columns = x.cols + y.cols + 1;
     const auto& family = simd::kernels().of<Compute>();
     const auto& kernel = columns <= narrow_columns ? family.narrow : family.wide;
-    const PanelPacker<T, Compute> packer(x, y, weight, centre, kernel.lanes);
+    const PanelPacker<T, Compute> packer(x, y, weight, x_shift, y_shift, kernel.lanes);
     const Index width = packer.width(), strips = packer.strips();
     const Index targets = (x.cols + kernel.lanes - 1) / kernel.lanes;
     const Index panels = (n + panel_rows - 1) / panel_rows;
@@ -170,7 +192,7 @@ Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<c
                 const Index begin = panel * panel_rows, count = std::min(panel_rows, n - begin);
                 packer.pack(kernel, begin, count, count, buffer.data, second);
                 kernel.by_rows(buffer.data, weighted ? second : buffer.data, count, strips, targets, 0, strips, out,
-                               width);
+                               width, next_panel(x, panel), next_bytes(x, panel));
             }
         });
         for (Index lane = 0; lanes > 1 && lane < lanes; ++lane)
@@ -191,9 +213,11 @@ Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<c
             [&](Index) { return groups; },
             [&](Index panel, Index task) {
                 const Index group = groups - 1 - task;  // the longest first
-                kernel.by_columns(buffer.data, weighted ? second : buffer.data, count_of(panel), strips, targets,
-                                  group * kernel.group, std::min(strips, (group + 1) * kernel.group), sums.data(),
-                                  width);
+                const Index from = group * kernel.group, to = std::min(strips, from + kernel.group);
+                const Index bytes = next_bytes(x, panel), area = strips * strips;  // a group's share of the next panel
+                kernel.by_columns(buffer.data, weighted ? second : buffer.data, count_of(panel), strips, targets, from,
+                                  to, sums.data(), width, next_panel(x, panel) + bytes * from * from / area,
+                                  bytes * (to * to - from * from) / area);
             },
             [&] { return interrupt.poll(); });
     }
@@ -202,11 +226,55 @@ Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<c
     return m;
 }
 
+}  // namespace
+
+template <class T, class Compute>
+Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
+                      int threads) {
+    std::vector<double> x_shift(static_cast<std::size_t>(x.cols), 0.0), y_shift(static_cast<std::size_t>(y.cols), 0.0);
+    if (centre) {
+        x_shift = sample_mean(x, weight);
+        y_shift = sample_mean(y, weight);
+    }
+    Moments m = shifted_moments<T, Compute>(x, y, weight, centre, x_shift, y_shift, threads);
+    if (!centre || !m.finite || m.interrupted) return m;
+    bool far = false;
+    for (Index j = 0; j < x.cols; ++j) far = far || shift_was_far(m, j, m.x_mean[j] - x_shift[j]);
+    if (!far) return m;
+    return shifted_moments<T, Compute>(x, y, weight, centre, std::vector<double>(m.x_mean),
+                                       std::vector<double>(m.y_mean), threads);
+}
+
+void merge(Moments& into, const Moments& other) {
+    const Index p = into.features, k = into.targets;
+    const double total = into.weight_sum + other.weight_sum;
+    const double share = total > 0 ? other.weight_sum / total : 0.0, mixed = into.weight_sum * share;
+    std::vector<double> dx(p), dy(k);
+    for (Index j = 0; j < p; ++j) dx[j] = other.x_mean[j] - into.x_mean[j];
+    for (Index t = 0; t < k; ++t) dy[t] = other.y_mean[t] - into.y_mean[t];
+    for (Index i = 0; i < p; ++i) {
+        for (Index j = 0; j < p; ++j) into.xx[i * p + j] += other.xx[i * p + j] + mixed * dx[i] * dx[j];
+        for (Index t = 0; t < k; ++t) into.xy[i * k + t] += other.xy[i * k + t] + mixed * dx[i] * dy[t];
+    }
+    for (Index t = 0; t < k; ++t) {
+        into.yy[t] += other.yy[t] + mixed * dy[t] * dy[t];
+        into.y_mean[t] += share * dy[t];
+    }
+    into.weight_sum = total;
+    for (Index j = 0; j < p; ++j) {
+        into.x_mean[j] += share * dx[j];
+        const double spread = total > 0 ? std::max(0.0, into.xx[j * p + j]) / total : 0.0;
+        into.x_size[j] = std::sqrt(spread + into.x_mean[j] * into.x_mean[j]);
+    }
+    into.finite = into.finite && other.finite;
+    into.interrupted = into.interrupted || other.interrupted;
+}
+
 template Moments dense_moments<double, double>(MatrixView<const double>, MatrixView<const double>,
                                                VectorView<const double>, bool, int);
 template Moments dense_moments<float, float>(MatrixView<const float>, MatrixView<const float>, VectorView<const float>,
                                              bool, int);
-template Moments dense_moments<float, double>(MatrixView<const float>, MatrixView<const float>,
-                                              VectorView<const float>, bool, int);
+template Moments dense_moments<float, double>(MatrixView<const float>, MatrixView<const float>, VectorView<const float>,
+                                              bool, int);
 
 }  // namespace mlcraft

@@ -33,6 +33,9 @@ template <class T, class Compute = T>
 Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
                       int threads);
 
+// The moments of the rows of both, in place of `into` (Chan, Golub and LeVeque 1983). Both centred or both not.
+void merge(Moments& into, const Moments& other);
+
 extern template Moments dense_moments<double, double>(MatrixView<const double>, MatrixView<const double>,
                                                       VectorView<const double>, bool, int);
 extern template Moments dense_moments<float, float>(MatrixView<const float>, MatrixView<const float>,

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "mlcraft/core/threads.hpp"
+#include "mlcraft/matrix/rows.hpp"
 
 namespace mlcraft {
 
@@ -50,6 +51,36 @@ Moments sparse_means(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView
     return m;
 }
 
+namespace {
+
+// Columns without a zero can have means far above their spread; then the rows are taken as dense, a block at a time.
+template <class T, class I>
+Moments moments_by_blocks(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
+                          int threads) {
+    constexpr Index block = 4096;
+    const Index n = x.rows(), p = x.cols(), k = y.cols;
+    const Rows<CsrMatrix<T, I>> rows(x, y, weight);
+    std::vector<double> features(static_cast<std::size_t>(std::min(n, block) * p)),
+        targets(static_cast<std::size_t>(std::min(n, block) * k)), w(static_cast<std::size_t>(std::min(n, block)));
+    Moments total;
+    for (Index begin = 0; begin < n; begin += block) {
+        const Index count = std::min(block, n - begin);
+        rows.read_features(begin, count, features.data(), count);
+        rows.read_targets(begin, count, targets.data(), count);
+        rows.read_weights(begin, count, w.data());
+        const Moments part =
+            dense_moments<double, double>({features.data(), count, p, 1, count}, {targets.data(), count, k, 1, count},
+                                          {w.data(), count, 1}, centre, threads);
+        if (begin == 0)
+            total = part;
+        else
+            merge(total, part);
+    }
+    return total;
+}
+
+}  // namespace
+
 template <class T, class I>
 Moments sparse_moments(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
                        int threads) {
@@ -79,6 +110,12 @@ Moments sparse_moments(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorVi
         for (Index j = 0; j < p; ++j) m.xy[j * k + t] = part[j] - m.x_mean[j] * total;
     }
     double check = 0;
+    if (centre)
+        for (Index j = 0; j < p; ++j) {
+            const double raw = m.xx[j * p + j];
+            if (raw - m.weight_sum * m.x_mean[j] * m.x_mean[j] < 1e-4 * raw)
+                return moments_by_blocks(x, y, weight, centre, threads);
+        }
     for (Index a = 0; a < p; ++a)
         for (Index b = a; b < p; ++b) {
             const double value = m.xx[a * p + b] - m.weight_sum * m.x_mean[a] * m.x_mean[b];

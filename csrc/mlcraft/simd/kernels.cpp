@@ -2,12 +2,15 @@
 // inline function compiled for a newer machine where the linker picks it for all.
 #include "mlcraft/simd/kernels.hpp"
 
+#include <type_traits>
+#include <utility>
+
 namespace mlcraft::simd::MLCRAFT_SIMD_LEVEL {
 namespace {
 
+#include "mlcraft/simd/extended_loops.hpp"
 #include "mlcraft/simd/gram_tile.hpp"
 #include "mlcraft/simd/vector_loops.hpp"
-#include "mlcraft/simd/extended_loops.hpp"
 
 #if defined(__AVX512F__)
 constexpr int wide_f64 = 8, wide_f32 = 16, wide_rows = 8, wide_vectors = 3, narrow_rows = 4, narrow_vectors = 6;
@@ -25,14 +28,19 @@ constexpr int narrow_f64 = 2, narrow_f32 = 4;
 
 template <class T, int Wide, int Narrow>
 constexpr Kernels<T> make() {
-    return {gram_kernel<T, Narrow, narrow_rows, narrow_vectors>(), gram_kernel<T, Wide, wide_rows, wide_vectors>(),
-            dots<T, Wide>, axpys<T, Wide>, sum<T, Wide>};
+    return {gram_kernel<T, Narrow, narrow_rows, narrow_vectors>(),
+            gram_kernel<T, Wide, wide_rows, wide_vectors>(),
+            dots<T, Wide>,
+            axpys<T, Wide>,
+            rank_one<T, Wide>,
+            sum<T, Wide>};
 }
 
 #define MLCRAFT_NAME_OF(level) #level
 #define MLCRAFT_NAME(level) MLCRAFT_NAME_OF(level)
 
-constexpr KernelTable kernel_table{MLCRAFT_NAME(MLCRAFT_SIMD_LEVEL), make<double, wide_f64, narrow_f64>(),
+constexpr KernelTable kernel_table{MLCRAFT_NAME(MLCRAFT_SIMD_LEVEL),
+                                   make<double, wide_f64, narrow_f64>(),
                                    make<float, wide_f32, narrow_f32>(),
                                    {extended_residual, extended_gradient, extended_centre}};
 

@@ -18,12 +18,13 @@ struct GramKernel {
 
     // out += A' B for the upper triangle of strip pairs (row-major, leading dimension ld = strips * lanes), row strips
     // [begin, end). Row strips from `targets` on meet only themselves and the last strip.
+    // Meanwhile `next_bytes` of memory from `next` on, of which the next panel will be packed, are asked for.
     void (*by_rows)(const T* a, const T* b, Index depth, Index strips, Index targets, Index begin, Index end,
-                    double* out, Index ld);
+                    double* out, Index ld, const void* next, Index next_bytes);
 
     // The same for one group of adjacent column strips [begin, end), against all row strips above them.
     void (*by_columns)(const T* a, const T* b, Index depth, Index strips, Index targets, Index begin, Index end,
-                       double* out, Index ld);
+                       double* out, Index ld, const void* next, Index next_bytes);
     Index group;  // column strips in a group
 };
 
@@ -36,6 +37,8 @@ struct Kernels {
     void (*dots)(const T* x, Index stride, Index count, Index length, const T* v, T* out);
     // out += sum_i a[i] x_i for the same vectors.
     void (*axpys)(const T* x, Index stride, Index count, Index length, const T* a, T* out);
+    // y_i += a[i] v for `count` contiguous vectors y_i = y + i * stride of `length` elements.
+    void (*rank_one)(const T* v, Index length, const T* a, Index count, T* y, Index stride);
     // The sum of all elements: the cheapest pass over memory, which measures the machine's limit.
     double (*sum)(const T* x, Index size);
 };

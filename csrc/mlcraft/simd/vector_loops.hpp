@@ -1,5 +1,42 @@
 // Products of many contiguous vectors with one. Included by kernels.cpp inside the namespace of one instruction set.
 
+template <int... Indices>
+struct Shuffle {
+    template <class V>
+    static V apply(V a, V b) {
+#if defined(__clang__) || __GNUC__ >= 12
+        return __builtin_shufflevector(a, b, Indices...);
+#else
+        typedef std::conditional_t<sizeof(a[0]) == 8, std::int64_t, std::int32_t> Integer;
+        typedef Integer Mask __attribute__((vector_size(sizeof(V))));
+        return __builtin_shuffle(a, b, Mask{Indices...});
+#endif
+    }
+};
+
+// Two vectors hold partial sums in blocks of B lanes; the sum of each block's halves, a's blocks first.
+template <int L, int B, int High, class Sequence>
+struct Fold;
+template <int L, int B, int High, int... Lane>
+struct Fold<L, B, High, std::integer_sequence<int, Lane...>>
+    : Shuffle<((Lane / (L / 2)) * L + (Lane % (L / 2)) / (B / 2) * B + (Lane % (L / 2)) % (B / 2) +
+               (High ? B / 2 : 0))...> {};
+
+// acc[r] for r < L becomes one vector of their sums, in L - 1 folds.
+template <class T, int L, int B = L>
+inline Vector<T, L> sum_lanes(Vector<T, L>* acc) {
+    if constexpr (B == 1) {
+        return acc[0];
+    } else {
+        using Sequence = std::make_integer_sequence<int, L>;
+#pragma GCC unroll 16
+        for (int r = 0; r < B / 2; ++r)
+            acc[r] = Fold<L, B, 0, Sequence>::apply(acc[2 * r], acc[2 * r + 1]) +
+                     Fold<L, B, 1, Sequence>::apply(acc[2 * r], acc[2 * r + 1]);
+        return sum_lanes<T, L, B / 2>(acc);
+    }
+}
+
 template <class T, int L>
 inline T horizontal_sum(Vector<T, L> v) {
     T parts[L];
@@ -11,57 +48,100 @@ inline T horizontal_sum(Vector<T, L> v) {
     return parts[0];
 }
 
-// R vectors at a time: the vector v is read once for all of them.
-template <class T, int L, int R>
-inline void dots_block(const T* x, Index stride, Index length, const T* v, T* out) {
-    Vector<T, L> acc[R];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) acc[r] = Vector<T, L>{};
-    Index k = 0;
+// The last L elements, with zeros where the whole vectors before have been.
+template <class T, int L>
+inline Vector<T, L> rest_of(const T* v, Index length, Index whole) {
+    T parts[L];
+    for (int l = 0; l < L; ++l) parts[l] = length - L + l < whole ? T(0) : v[length - L + l];
+    return load<T, L>(parts);
+}
+
+// L vectors at a time, length >= L. The remainder is read as the last L elements, times zero where read before.
+template <class T, int L>
+inline void dots_block(const T* x, Index stride, Index length, const T* v, Vector<T, L> rest, T* out) {
+    Vector<T, L> acc[L];
+#pragma GCC unroll 16
+    for (int r = 0; r < L; ++r) acc[r] = load<T, L>(x + r * stride) * load<T, L>(v);
+    Index k = L;
     for (; k + L <= length; k += L) {
         const Vector<T, L> vk = load<T, L>(v + k);
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) acc[r] += load<T, L>(x + r * stride + k) * vk;
+#pragma GCC unroll 16
+        for (int r = 0; r < L; ++r) acc[r] += load<T, L>(x + r * stride + k) * vk;
     }
-    T rest[R];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) rest[r] = 0;
-    for (; k < length; ++k)
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) rest[r] += x[r * stride + k] * v[k];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) out[r] += horizontal_sum<T, L>(acc[r]) + rest[r];
+    if (k < length)
+#pragma GCC unroll 16
+        for (int r = 0; r < L; ++r) acc[r] += load<T, L>(x + r * stride + length - L) * rest;
+    store<T, L>(out, load<T, L>(out) + sum_lanes<T, L>(acc));
+}
+
+template <class T, int L>
+inline T dot(const T* x, Index length, const T* v) {
+    Vector<T, L> acc{};
+    Index k = 0;
+    for (; k + L <= length; k += L) acc += load<T, L>(x + k) * load<T, L>(v + k);
+    T sum = horizontal_sum<T, L>(acc);
+    for (; k < length; ++k) sum += x[k] * v[k];
+    return sum;
 }
 
 template <class T, int L>
 void dots(const T* x, Index stride, Index count, Index length, const T* v, T* out) {
+    if constexpr (L > 2)
+        if (length < L) return dots<T, L / 2>(x, stride, count, length, v, out);
     Index i = 0;
-    for (; i + 8 <= count; i += 8) dots_block<T, L, 8>(x + i * stride, stride, length, v, out + i);
-    for (; i < count; ++i) dots_block<T, L, 1>(x + i * stride, stride, length, v, out + i);
+    if (length >= L) {
+        const Vector<T, L> rest = rest_of<T, L>(v, length, length / L * L);
+        for (; i + L <= count; i += L) dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+    }
+    for (; i < count; ++i) out[i] += dot<T, L>(x + i * stride, length, v);
 }
 
 template <class T, int L, int R>
-inline void axpys_block(const T* x, Index stride, Index length, const T* a, T* out) {
+inline void axpys_block(const T* x, Index stride, Index ahead, Index length, const T* a, Vector<T, L> rest, T* out) {
     Index k = 0;
     for (; k + L <= length; k += L) {
         Vector<T, L> sum = load<T, L>(out + k);
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) sum += load<T, L>(x + r * stride + k) * a[r];
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            __builtin_prefetch(x + r * stride + k + ahead, 0, 2);
+            sum += load<T, L>(x + r * stride + k) * a[r];
+        }
         store<T, L>(out + k, sum);
     }
-    for (; k < length; ++k) {
-        T sum = out[k];
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) sum += x[r * stride + k] * a[r];
-        out[k] = sum;
+    if (k < length) {
+        Vector<T, L> sum = load<T, L>(x + length - L) * a[0];
+#pragma GCC unroll 16
+        for (int r = 1; r < R; ++r) sum += load<T, L>(x + r * stride + length - L) * a[r];
+        store<T, L>(out + length - L, load<T, L>(out + length - L) + sum * rest);
     }
 }
 
 template <class T, int L>
 void axpys(const T* x, Index stride, Index count, Index length, const T* a, T* out) {
+    if constexpr (L > 2)
+        if (length < L) return axpys<T, L / 2>(x, stride, count, length, a, out);
     Index i = 0;
-    for (; i + 8 <= count; i += 8) axpys_block<T, L, 8>(x + i * stride, stride, length, a + i, out);
-    for (; i < count; ++i) axpys_block<T, L, 1>(x + i * stride, stride, length, a + i, out);
+    const Index ahead = count * stride;  // in a sweep over blocks of rows, where the next block lies
+    if (length >= L) {
+        T ones[L];
+        for (int l = 0; l < L; ++l) ones[l] = length - L + l < length / L * L ? T(0) : T(1);
+        const Vector<T, L> rest = load<T, L>(ones);
+        for (; i + 8 <= count; i += 8) axpys_block<T, L, 8>(x + i * stride, stride, ahead, length, a + i, rest, out);
+        for (; i < count; ++i) axpys_block<T, L, 1>(x + i * stride, stride, ahead, length, a + i, rest, out);
+        return;
+    }
+    for (; i < count; ++i)
+        for (Index k = 0; k < length; ++k) out[k] += x[i * stride + k] * a[i];
+}
+
+template <class T, int L>
+void rank_one(const T* v, Index length, const T* a, Index count, T* y, Index stride) {
+    for (Index i = 0; i < count; ++i) {
+        T* out = y + i * stride;
+        Index k = 0;
+        for (; k + L <= length; k += L) store<T, L>(out + k, load<T, L>(out + k) + load<T, L>(v + k) * a[i]);
+        for (; k < length; ++k) out[k] += v[k] * a[i];
+    }
 }
 
 template <class T, int L>

@@ -18,12 +18,13 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 template <class T, class I>
 class Operator {
 public:
-    Operator(const CsrMatrix<T, I>& x, VectorView<const T> weight, const Moments& means, int threads)
+    Operator(const CsrMatrix<T, I>& x, VectorView<const T> weight, const Moments& means, bool equilibrate, int threads)
         : x_(x), root_(x.rows(), 1.0), mean_(means.x_mean), scale_(x.cols(), 1.0), threads_(threads),
           lanes_(std::clamp<Index>(x.stored() / 200'000, 1, 8)) {
         if (weight)
             for (Index i = 0; i < x.rows(); ++i) root_[i] = std::sqrt(static_cast<double>(weight[i]));
-        // equilibrate only where the scales are far apart: the minimum norm refers to the original coordinates
+        // only where the solution is unique: the minimum norm refers to the original coordinates
+        if (!equilibrate) return;
         double low = INFINITY, high = 0;
         for (double size : means.x_size)
             if (size > 0) {
@@ -86,7 +87,7 @@ ConjugateGradientSolution conjugate_gradient(const CsrMatrix<T, I>& x, VectorVie
                                              VectorView<const T> weight, const Moments& means, Index target,
                                              double alpha, double tol, Index max_iter, int threads) {
     const Index n = x.rows(), p = x.cols();
-    const Operator<T, I> A(x, weight, means, threads);
+    const Operator<T, I> A(x, weight, means, alpha > 0, threads);
     std::vector<double> target_values(n), b(p, 0.0), r(n), s(p), direction(p), q(n);
     for (Index i = 0; i < n; ++i) target_values[i] = A.root()[i] * (static_cast<double>(y[i]) - means.y_mean[target]);
     // the penalty in scaled coordinates: alpha S^2

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/loss/loss.hpp"
@@ -12,14 +13,10 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index block_elements = 1 << 15;  // a block of rows stays in the second-level cache between its two uses
-
-Index block_rows(Index cols) { return std::clamp<Index>(block_elements / std::max<Index>(cols, 1) / 8 * 8, 64, 512); }
-
 // Runs body(begin, count, scratch) over blocks of rows, lane by lane; each lane has its own sums (added in order).
 template <class Body>
-std::vector<double> sum_over_rows(Index n, Index cols, Index sums, int threads, Body&& body) {
-    const Index rows = block_rows(cols), blocks = (n + rows - 1) / rows;
+std::vector<double> sum_over_rows(Index n, Index rows, Index sums, int threads, Body&& body) {
+    const Index blocks = (n + rows - 1) / rows;
     const Index lanes = sum_lanes(n);
     std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
     parallel_tasks(lanes, threads, [&](Index lane) {
@@ -43,19 +40,19 @@ FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_ty
     const LossBlock<T> block = find_loss<T>(loss);
     const std::vector<T> v(coef, coef + p);
     const std::vector<double> sums =
-        sum_over_rows(x.rows(), p, p + 3, threads, [&](Index begin, Index count, double* out) {
-            T eta[512];
+        sum_over_rows(x.rows(), x.block_rows(), p + 3, threads, [&](Index begin, Index count, double* out) {
+            T eta[max_block_rows];
             std::fill(eta, eta + count, static_cast<T>(intercept));
             x.times(begin, count, v.data(), eta);
             const auto w = weight.slice(begin, count);
             out[p] += block(count, y.slice(begin, count), w, eta);
-            double total = 0, weights = static_cast<double>(count);
-            for (Index i = 0; i < count; ++i) total += static_cast<double>(eta[i]);
+            double totals[8] = {}, weights = static_cast<double>(count);
+            for (Index i = 0; i < count; ++i) totals[i % 8] += static_cast<double>(eta[i]);
             if (w) {
                 weights = 0;
                 for (Index i = 0; i < count; ++i) weights += static_cast<double>(w[i]);
             }
-            out[p + 1] += total;
+            for (double total : totals) out[p + 1] += total;
             out[p + 2] += weights;
             x.transposed_times(begin, count, eta, out);
         });
@@ -79,25 +76,21 @@ public:
     ScaledProblem(const Matrix& x, VectorView<const T> y, VectorView<const T> weight, const DescentOptions& options)
         : x_(x), y_(y), weight_(weight), options_(options), mean_(x.cols(), 0.0), scale_(x.cols(), 0.0) {
         const Index p = x.cols();
-        const std::vector<double> sums =
-            sum_over_rows(x.rows(), p, 2 * p + 1, options.threads, [&](Index begin, Index count, double* out) {
-                std::vector<double> rows(static_cast<std::size_t>(count * p));
-                x.read(begin, count, rows.data(), count);
-                for (Index i = 0; i < count; ++i) out[2 * p] += weight ? static_cast<double>(weight[begin + i]) : 1.0;
-                for (Index j = 0; j < p; ++j)
-                    for (Index i = 0; i < count; ++i) {
-                        const double w = weight ? static_cast<double>(weight[begin + i]) : 1.0, v = rows[j * count + i];
-                        out[j] += w * v;
-                        out[p + j] += w * v * v;
-                    }
-            });
+        const std::vector<double> first = sums_about(std::vector<double>(p, 0.0));
+        const double total = first[3 * p];
+        std::vector<double> centre(p);
+        for (Index j = 0; j < p; ++j) centre[j] = first[j] / total;
+        if (options.fit_intercept) mean_ = centre;
+        const std::vector<double> sums = options.fit_intercept ? sums_about(centre) : first;
         for (Index j = 0; j < p; ++j) {
-            const double mean = sums[j] / sums[2 * p], square = sums[p + j] / sums[2 * p];
-            if (options.fit_intercept) mean_[j] = mean;
-            const double spread = options.fit_intercept ? square - mean * mean : square;
-            scale_[j] = spread > 1e-14 * square ? 1.0 / std::sqrt(spread) : 0.0;
+            const double spread = sums[p + j] / total, distance = sums[2 * p + j] / total;
+            if (!std::isfinite(spread) || (spread < 1e-280 && distance > 8e-16 * std::abs(mean_[j]))) usable_ = false;
+            if (spread > 6.4e-31 * mean_[j] * mean_[j]) scale_[j] = 1.0 / std::sqrt(spread + options.alpha);
         }
     }
+
+    // False when squares of X leave the range of double precision.
+    bool usable() const { return usable_; }
 
     double evaluate(const std::vector<double>& beta, double c, std::vector<double>& gradient, double& g0) const {
         const Index p = x_.cols();
@@ -152,10 +145,31 @@ public:
     }
 
 private:
+    // For each column j: sums of w d, w d^2 and w |d| with d = x - centre; and the sum of the weights.
+    std::vector<double> sums_about(const std::vector<double>& centre) const {
+        const Index p = x_.cols();
+        return sum_over_rows(x_.rows(), x_.block_rows(), 3 * p + 1, options_.threads,
+                             [&](Index begin, Index count, double* out) {
+                                 std::vector<double> rows(static_cast<std::size_t>(count * p)), w(count, 1.0);
+                                 x_.read(begin, count, rows.data(), count);
+                                 if (weight_)
+                                     for (Index i = 0; i < count; ++i) w[i] = static_cast<double>(weight_[begin + i]);
+                                 for (Index i = 0; i < count; ++i) out[3 * p] += w[i];
+                                 for (Index j = 0; j < p; ++j)
+                                     for (Index i = 0; i < count; ++i) {
+                                         const double d = rows[j * count + i] - centre[j];
+                                         out[j] += w[i] * d;
+                                         out[p + j] += w[i] * d * d;
+                                         out[2 * p + j] += w[i] * std::abs(d);
+                                     }
+                             });
+    }
+
     const Matrix& x_;
     VectorView<const T> y_, weight_;
     const DescentOptions& options_;
     std::vector<double> mean_, scale_;
+    bool usable_ = true;
 };
 
 double largest(const std::vector<double>& g, double g0) {
@@ -171,31 +185,53 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
                                  VectorView<const typename Matrix::value_type> weight, const DescentOptions& options) {
     const Index p = x.cols();
     const ScaledProblem<Matrix> problem(x, y, weight, options);
+    using T = typename Matrix::value_type;
+    DescentSolution s;
+    if (!problem.usable()) {
+        s.coef.assign(p, 0.0);
+        s.status = Status::not_finite;
+        return s;
+    }
     const bool own_step = !(options.step > 0);
     double step = own_step ? 1.0 / problem.curvature() : options.step;
-    std::vector<double> beta(p, 0.0), point(p, 0.0), g(p), next(p);
-    double c = 0, point_c = 0, g0 = 0, momentum = 1;
+    // rounding in the type of the data bounds what the gradient can show
+    const double tol = std::max(options.tol, 50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()));
+    std::vector<double> beta(p, 0.0), point(p, 0.0), g(p), next(p), best_point(p, 0.0);
+    double c = 0, point_c = 0, best_c = 0, g0 = 0, momentum = 1;
     double value = problem.evaluate(point, point_c, g, g0);
     const double first = largest(g, g0);
-    DescentSolution s;
-    s.objective = value;
-    double best = value;
+    double best = value, smallest = INFINITY;
+    s.gradient_norm = first > 0 ? 1.0 : 0.0;
+    Index since_progress = 0;
     InterruptPoll interrupt;
-    for (; s.iterations < options.max_iter; ++s.iterations) {
-        const double size = largest(g, g0);
+    while (true) {
+        const double size = first > 0 ? largest(g, g0) / first : largest(g, g0);
         if (!std::isfinite(size) || !std::isfinite(value) || (!own_step && value > 1e6 * best)) {
             s.status = Status::diverged;
             break;
         }
-        s.gradient_norm = first > 0 ? size / first : 0.0;
-        if (s.gradient_norm <= options.tol) {
+        if (value <= best || size <= tol) {
+            best = value;
+            best_point = point;
+            best_c = point_c;
+            s.gradient_norm = size;
+        }
+        if (size <= tol) {
             s.status = Status::converged;
             break;
         }
+        since_progress = size < 0.999 * smallest ? 0 : since_progress + 1;
+        smallest = std::min(smallest, size);
+        if (since_progress > 500) {
+            s.status = Status::stalled;
+            break;
+        }
+        if (s.iterations >= options.max_iter) break;
         if (interrupt.poll()) {
             s.status = Status::interrupted;
             break;
         }
+        ++s.iterations;
         double inner = 0;  // gradient . (new - old): positive means that momentum points uphill
         for (Index j = 0; j < p; ++j) {
             next[j] = point[j] - step * g[j];
@@ -203,45 +239,42 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
         }
         const double next_c = point_c - step * g0;
         inner += g0 * (next_c - c);
-        double beta_momentum = 0;
+        double push = 0;
         if (options.accelerated) {
             if (inner > 0) momentum = 1;
             const double following = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
-            beta_momentum = (momentum - 1) / following;
+            push = (momentum - 1) / following;
             momentum = following;
         }
         for (Index j = 0; j < p; ++j) {
-            point[j] = next[j] + beta_momentum * (next[j] - beta[j]);
+            point[j] = next[j] + push * (next[j] - beta[j]);
             beta[j] = next[j];
         }
-        point_c = next_c + beta_momentum * (next_c - c);
+        point_c = next_c + push * (next_c - c);
         c = next_c;
         const double before = value;
         value = problem.evaluate(point, point_c, g, g0);
         if (own_step && !options.accelerated && value > before * (1 + 1e-12)) step /= 2;
-        if (value < best || s.iterations == 0) {
-            best = value;
-            problem.unscale(point, point_c, s);
-            s.objective = value;
-        }
     }
-    if (s.status == Status::converged || s.coef.empty()) {
-        problem.unscale(point, point_c, s);
-        s.objective = value;
-    }
+    problem.unscale(best_point, best_c, s);
+    s.objective = best;
     return s;
 }
 
-#define MLCRAFT_DESCENT(...)                                                                                          \
-    template FusedPass fused_pass<__VA_ARGS__>(const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>,         \
-                                               VectorView<const __VA_ARGS__::value_type>, const char*, const double*, \
-                                               double, int);                                                          \
-    template DescentSolution gradient_descent<__VA_ARGS__>(                                                           \
-        const __VA_ARGS__&, VectorView<const __VA_ARGS__::value_type>, VectorView<const __VA_ARGS__::value_type>,     \
-        const DescentOptions&);
+#define MLCRAFT_DESCENT(M)                                                                                       \
+    template FusedPass fused_pass<M>(const M&, VectorView<const M::value_type>, VectorView<const M::value_type>, \
+                                     const char*, const double*, double, int);                                   \
+    template DescentSolution gradient_descent<M>(const M&, VectorView<const M::value_type>,                      \
+                                                 VectorView<const M::value_type>, const DescentOptions&);
 MLCRAFT_DESCENT(DenseMatrix<double>)
 MLCRAFT_DESCENT(DenseMatrix<float>)
-MLCRAFT_DESCENT(CsrMatrix<double, std::int32_t>)
-MLCRAFT_DESCENT(CsrMatrix<float, std::int32_t>)
+using Csr64 = CsrMatrix<double, std::int32_t>;
+using Csr32 = CsrMatrix<float, std::int32_t>;
+using LongCsr64 = CsrMatrix<double, std::int64_t>;
+using LongCsr32 = CsrMatrix<float, std::int64_t>;
+MLCRAFT_DESCENT(Csr64)
+MLCRAFT_DESCENT(Csr32)
+MLCRAFT_DESCENT(LongCsr64)
+MLCRAFT_DESCENT(LongCsr32)
 
 }  // namespace mlcraft

@@ -10,6 +10,7 @@
 #include "mlcraft/solver/nonnegative.hpp"
 #include "mlcraft/solver/orthogonal.hpp"
 #include "mlcraft/solver/refinement.hpp"
+#include "mlcraft/solver/underflow.hpp"
 #include "mlcraft/solver/wide.hpp"
 
 namespace mlcraft {
@@ -20,6 +21,8 @@ constexpr double refine_from = 100;            // condition of the Gram matrix f
 constexpr double orthogonal_from = 1e11;       // condition of the Gram matrix from which it is not trusted
 constexpr double single_precision_limit = 30;  // condition up to which a Gram matrix in single precision will do
 constexpr Index sparse_gram_columns = 1500;    // wider sparse designs go to conjugate gradients
+
+constexpr Index dual_elements = Index(1) << 26;  // a wide sparse design up to here is solved through its rows
 
 // One solve: moments, the scale of the columns, and where the rows can be read again.
 class TallProblem {
@@ -32,6 +35,7 @@ public:
     }
 
     void solve() {
+        if (out_.status == Status::not_finite) return;
         if (options_.positive) return solve_positive();
         std::vector<bool> done(static_cast<std::size_t>(k_), false);
         for (Index t = 0; t < k_; ++t) {  // targets that share a penalty share a factor
@@ -53,26 +57,15 @@ private:
     // few suspects are looked at one by one.
     void find_constant_columns() {
         constant_.assign(static_cast<std::size_t>(p_), false);
+        std::vector<double> squares(static_cast<std::size_t>(p_));
         for (Index j = 0; j < p_; ++j) {
             const double spread = std::max(0.0, m_.xx[j * p_ + j]);
             const double limit = 8 * eps * m_.x_size[j];
-            if (spread > limit * limit * m_.weight_sum && spread > 1e-280) continue;
-            constant_[j] = true;
-            if (rows_ != nullptr && spread <= 1e-280 && underflows(j)) out_.status = Status::not_finite;
+            squares[j] = spread;
+            constant_[j] = !(spread > limit * limit * m_.weight_sum && spread > smallest_square);
         }
-    }
-
-    bool underflows(Index j) const {
-        constexpr Index block = 64;
-        std::vector<double> x(static_cast<std::size_t>(block * p_));
-        const double mean = m_.x_mean[j];
-        for (Index begin = 0; begin < rows_->rows; begin += block) {
-            const Index count = std::min(block, rows_->rows - begin);
-            rows_->read_features(begin, count, x.data(), block);
-            for (Index i = 0; i < count; ++i)
-                if (std::abs(x[j * block + i] - mean) > 8 * eps * std::abs(mean)) return true;
-        }
-        return false;
+        if (rows_ != nullptr && squares_underflow(*rows_, squares, m_.x_mean, m_.yy, m_.y_mean))
+            out_.status = Status::not_finite;
     }
 
     // S (xx + alpha I) S with unit diagonal, lower triangle; constant columns become rows of the identity.
@@ -102,8 +95,6 @@ private:
         const double gram_condition = regular ? 1.0 / reciprocal_condition(lower.data(), p_, norm) : INFINITY;
         out_.condition = std::max(out_.condition, std::sqrt(gram_condition));
         const Index constants = std::count(constant_.begin(), constant_.end(), true);
-        set_rank(p_ - constants);
-
         if (!(gram_condition < orthogonal_from)) {
             if (rows_ == nullptr) {
                 out_.status = Status::stalled;
@@ -123,12 +114,13 @@ private:
         if (rows_ != nullptr && (small || gram_condition > refine_from) &&
             !refine_group(group, alpha, lower, 1e3 * eps * gram_condition))
             return solve_orthogonal(group, alpha);
+        set_rank(p_ - constants);
         keep(std::move(lower), alpha);
     }
 
     void solve_orthogonal(const std::vector<Index>& group, double alpha) {
         out_.method = "qr";
-        const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), alpha};
+        const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), alpha, options_.threads};
         const Triangle triangle = triangularise(*rows_, problem);
         // what rounding leaves of a column that depends on others: that of the sums, and that of centring a large mean
         std::vector<double> tolerance(static_cast<std::size_t>(p_));
@@ -209,10 +201,11 @@ private:
         }
     }
 
+    // The lowest rank of all penalties.
     void set_rank(Index rank) {
-        out_.rank = rank;
-        if (rank < p_ && out_.status == Status::converged) out_.status = Status::rank_deficient;
-        if (rank == p_ && out_.status == Status::rank_deficient) out_.status = Status::converged;
+        out_.rank = ranked_ ? std::min(out_.rank, rank) : rank;
+        ranked_ = true;
+        if (out_.rank < p_ && out_.status == Status::converged) out_.status = Status::rank_deficient;
     }
 
     void keep(std::vector<double> lower, double alpha) {
@@ -226,13 +219,14 @@ private:
     const Index p_, k_;
     std::vector<bool> constant_;
     std::vector<double> scale_;
+    bool ranked_ = false;
 };
 
 void solve_tall(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options,
                 LeastSquaresSolution& solution) {
     if (moments.interrupted) {
         solution.status = Status::interrupted;
-    } else if (!moments.finite) {
+    } else if (!moments.finite || !(moments.weight_sum > 0)) {
         solution.status = Status::not_finite;
     } else {
         TallProblem(moments, rows, options, solution).solve();
@@ -289,8 +283,13 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
         solve_tall(sparse_moments(x, y, weight, options.fit_intercept, options.threads), &rows, options, solution);
         return solution;
     }
-    const Moments means = sparse_means(x, y, weight, options.fit_intercept);
     const Index p = x.cols(), k = y.cols;
+    if (x.rows() <= p && x.rows() * p <= dual_elements) {
+        const Rows<CsrMatrix<T, I>> rows(x, y, weight);
+        solve_wide(rows, options, solution);
+        return solution;
+    }
+    const Moments means = sparse_means(x, y, weight, options.fit_intercept);
     solution.method = "conjugate_gradient";
     solution.coef.assign(static_cast<std::size_t>(k * p), 0.0);
     solution.intercept.assign(static_cast<std::size_t>(k), 0.0);

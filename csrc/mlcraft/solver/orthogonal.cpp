@@ -6,6 +6,8 @@
 #include <string>
 
 #include "mlcraft/core/lapack.hpp"
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/solver/row_qr.hpp"
 
 namespace mlcraft {
 namespace {
@@ -68,13 +70,65 @@ std::vector<double> Triangle::lower() const {
     return l;
 }
 
-Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem) {
-    require_lapack();
+namespace {
+
+// Rows [begin, begin + count) of the design and the targets, centred, weighted and scaled, column by column.
+void read_design(const RowSource& source, const OrthogonalProblem& problem, Index begin, Index count, double* columns,
+                 Index ld) {
+    const Index p = source.cols, q = p + source.targets;
+    std::vector<double> weight(static_cast<std::size_t>(count));
+    source.read_features(begin, count, columns, ld);
+    source.read_targets(begin, count, columns + p * ld, ld);
+    source.read_weights(begin, count, weight.data());
+    for (double& w : weight) w = std::sqrt(w);
+    for (Index j = 0; j < q; ++j) {
+        const double mean = j < p ? problem.mean[j] : problem.y_mean[j - p];
+        const double scale = j < p ? problem.scale[j] : 1.0;
+        for (Index i = 0; i < count; ++i) columns[j * ld + i] = (columns[j * ld + i] - mean) * weight[i] * scale;
+    }
+}
+
+// Tall and narrow: lanes of rows, each with a triangle of its own, merged in order.
+Triangle triangle_by_rows(const RowSource& source, const OrthogonalProblem& problem) {
+    const Index n = source.rows, p = source.cols, k = source.targets, q = p + k;
+    const Index lanes = std::clamp<Index>(n / std::max<Index>(1024, 16 * p), 1, 16);
+    const Index blocks = (n + RowQr::block - 1) / RowQr::block;
+    std::vector<RowQr> parts(static_cast<std::size_t>(lanes), RowQr(p, k));
+    parallel_tasks(lanes, problem.threads, [&](Index lane) {
+        std::vector<double> columns(static_cast<std::size_t>(RowQr::block * q));
+        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b) {
+            const Index begin = b * RowQr::block, count = std::min(RowQr::block, n - begin);
+            read_design(source, problem, begin, count, columns.data(), RowQr::block);
+            parts[lane].add(columns.data(), count);
+        }
+    });
+    for (Index lane = 1; lane < lanes; ++lane) parts[0].merge(parts[lane]);
+    if (problem.alpha > 0) {
+        std::vector<double> columns(static_cast<std::size_t>(RowQr::block * q));
+        for (Index begin = 0; begin < p; begin += RowQr::block) {
+            const Index count = std::min(RowQr::block, p - begin);
+            std::fill(columns.begin(), columns.end(), 0.0);
+            for (Index i = 0; i < count; ++i)
+                columns[(begin + i) * RowQr::block + i] = std::sqrt(problem.alpha) * problem.scale[begin + i];
+            parts[0].add(columns.data(), count);
+        }
+    }
+    Triangle t{p, p, k, {}, {}};
+    t.r.resize(static_cast<std::size_t>(p * p));
+    t.rotated.resize(static_cast<std::size_t>(p * k));
+    const std::vector<double>& rows = parts[0].rows();
+    for (Index i = 0; i < p; ++i)
+        for (Index j = 0; j < q; ++j) (j < p ? t.r[j * p + i] : t.rotated[(j - p) * p + i]) = rows[i * q + j];
+    return t;
+}
+
+// Wide, or with many columns: LAPACK on blocks of rows stacked below the triangle so far.
+Triangle triangle_by_blocks(const RowSource& source, const OrthogonalProblem& problem) {
     const Index n = source.rows, p = source.cols, k = source.targets, q = p + k;
     const Index extra = problem.alpha > 0 ? p : 0;
     const Index block = std::min(n + extra, std::max<Index>(512, 3 * q));
     const Index capacity = std::min(n + extra, q) + block;
-    std::vector<double> stack(static_cast<std::size_t>(capacity * q), 0.0), tau, weight(block);
+    std::vector<double> stack(static_cast<std::size_t>(capacity * q), 0.0), tau;
     Index have = 0;  // rows of the triangle so far, at the top of the stack
     auto reduce = [&](Index fresh) {
         const Index m = have + fresh;
@@ -85,16 +139,7 @@ Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem
     };
     for (Index begin = 0; begin < n; begin += block) {
         const Index count = std::min(block, n - begin);
-        source.read_features(begin, count, stack.data() + have, capacity);
-        source.read_targets(begin, count, stack.data() + p * capacity + have, capacity);
-        source.read_weights(begin, count, weight.data());
-        for (Index i = 0; i < count; ++i) weight[i] = std::sqrt(weight[i]);
-        for (Index j = 0; j < q; ++j) {
-            const double mean = j < p ? problem.mean[j] : problem.y_mean[j - p];
-            const double scale = j < p ? problem.scale[j] : 1.0;
-            double* column = stack.data() + j * capacity + have;
-            for (Index i = 0; i < count; ++i) column[i] = (column[i] - mean) * weight[i] * scale;
-        }
+        read_design(source, problem, begin, count, stack.data() + have, capacity);
         reduce(count);
     }
     for (Index begin = 0; begin < extra; begin += block) {
@@ -103,15 +148,21 @@ Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem
             stack[(begin + i) * capacity + have + i] = std::sqrt(problem.alpha) * problem.scale[begin + i];
         reduce(count);
     }
-    Triangle t;
-    t.rows = std::min(have, p);
-    t.features = p;
-    t.targets = k;
+    Triangle t{std::min(have, p), p, k, {}, {}};
     t.r.resize(static_cast<std::size_t>(t.rows * p));
     t.rotated.resize(static_cast<std::size_t>(t.rows * k));
     for (Index j = 0; j < p; ++j) std::copy_n(stack.data() + j * capacity, t.rows, t.r.data() + j * t.rows);
     for (Index j = 0; j < k; ++j) std::copy_n(stack.data() + (p + j) * capacity, t.rows, t.rotated.data() + j * t.rows);
     return t;
+}
+
+}  // namespace
+
+Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem) {
+    constexpr Index narrow = 256;  // up to here our own loops are at least as fast as LAPACK's
+    require_lapack();
+    if (source.rows > source.cols && source.cols <= narrow) return triangle_by_rows(source, problem);
+    return triangle_by_blocks(source, problem);
 }
 
 MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance) {

@@ -14,6 +14,7 @@ struct OrthogonalProblem {
     const double* y_mean = nullptr;
     const double* scale = nullptr;
     double alpha = 0;
+    int threads = 1;
 };
 
 // The triangle of the QR factorisation of [design, targets], made from blocks of rows (TSQR: Demmel, Grigori, Hoemmen

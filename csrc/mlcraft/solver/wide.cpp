@@ -6,6 +6,7 @@
 #include "mlcraft/moments/cholesky.hpp"
 #include "mlcraft/moments/dual.hpp"
 #include "mlcraft/solver/orthogonal.hpp"
+#include "mlcraft/solver/underflow.hpp"
 
 namespace mlcraft {
 namespace {
@@ -87,11 +88,14 @@ private:
             }
             for (Index i = 0; i < n_; ++i) check += y_[t * n_ + i];
         }
-        double largest = 0;
-        for (Index j = 0; j < p_; ++j) {
-            check += square_[j];
-            largest = std::max(largest, square_[j]);
-        }
+        for (double s : square_) check += s;
+        std::vector<double> y_square(static_cast<std::size_t>(k_), 0.0);
+        for (Index t = 0; t < k_; ++t)
+            for (Index i = 0; i < n_; ++i) {
+                const double d = y_[t * n_ + i] - y_mean_[t];
+                y_square[t] += root_[i] * d * d;
+            }
+        if (!(weight_sum_ > 0) || squares_underflow(rows_, square_, mean_, y_square, y_mean_)) check = NAN;
         for (double& w : root_) w = std::sqrt(w);
         for (Index t = 0; t < k_; ++t)
             for (Index i = 0; i < n_; ++i) y_[t * n_ + i] = root_[i] * (y_[t * n_ + i] - y_mean_[t]);
@@ -176,7 +180,7 @@ private:
             if (square_[j] > limit * limit * weight_sum_) scale[j] = 1.0 / std::sqrt(square_[j] + alpha);
             tolerance[j] = base + 8 * eps * size * std::sqrt(weight_sum_) * scale[j];
         }
-        const OrthogonalProblem problem{mean_.data(), y_mean_.data(), scale.data(), alpha};
+        const OrthogonalProblem problem{mean_.data(), y_mean_.data(), scale.data(), alpha, options_.threads};
         const MinimumNorm solution = minimum_norm(triangularise(rows_, problem), scale.data(), tolerance);
         for (Index t : group) std::copy_n(solution.coef.data() + t * p_, p_, out_.coef.data() + t * p_);
         out_.rank = std::min(solution.rank, n_);
