@@ -1,0 +1,71 @@
+"""A new loss, matrix, solver or estimator brings along what CONTRIBUTING.md says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import registry
+import sklearn.linear_model
+
+from mlcraft import linear_model, model_file, solve
+
+HERE = Path(__file__).parent
+CORE = HERE.parent / "csrc" / "mlcraft"
+
+
+def stems(folder: str, suffix: str, *without: str) -> list[str]:
+    return sorted(path.stem for path in (CORE / folder).glob(f"*{suffix}") if path.stem not in without)
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", stems("loss", ".hpp", "loss"))
+def test_loss_is_listed_and_has_a_slow_twin(name):
+    written = re.search(r'\bname = "(\w+)"', text(CORE / "loss" / f"{name}.hpp")).group(1)
+    assert written == name, "a loss has the name of its file"
+    struct = re.search(r"struct (\w+)", text(CORE / "loss" / f"{name}.hpp")).group(1)
+    assert f"{struct}::name" in text(CORE / "loss" / "loss.hpp"), "the list of losses does not have it"
+    assert (HERE / "reference" / f"{name}.py").is_file(), "it needs a slow NumPy twin in tests/reference"
+    assert repr(name) in str(inspect.signature(solve).parameters["loss"]), "solve does not accept it"
+
+
+@pytest.mark.parametrize("name", stems("penalty", ".hpp", "penalty"))
+def test_penalty_is_used_by_a_solver(name):
+    assert any(f"penalty/{name}.hpp" in text(path) for path in (CORE / "solver").glob("*.cpp"))
+
+
+@pytest.mark.parametrize("name", stems("matrix", ".hpp", "rows"))
+def test_matrix_reaches_the_binding(name):
+    assert any(f"matrix/{name}.hpp" in text(path) for path in (CORE.parent / "bind").iterdir())
+
+
+@pytest.mark.parametrize("name", stems("matrix", ".hpp", "rows", "dense", "centred"))
+def test_storage_is_in_the_registry(name):
+    """`dense` is there under the names of its orders, `centred` is tested around each storage."""
+    assert any(key.startswith(name) for key in registry.STORAGES)
+
+
+@pytest.mark.parametrize("name", stems("solver", ".hpp"))
+def test_solver_names_what_it_solves(name):
+    first = text(CORE / "solver" / f"{name}.hpp").splitlines()[0]
+    assert first.startswith("// "), "say in the first line which problem it solves, and by what method"
+
+
+ESTIMATORS = [name for name in linear_model.__all__ if inspect.isclass(getattr(linear_model, name))]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimator_is_checked_stored_and_a_drop_in(name):
+    ours, theirs = getattr(linear_model, name), getattr(sklearn.linear_model, name)
+    assert f"{name}()" in text(HERE / "test_sklearn_suite.py"), (
+        "scikit-learn's estimator checks do not run on it"
+    )
+    assert name in model_file._ESTIMATORS, "model files do not hold it"
+    assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys()
+    defaults = {key: value.default for key, value in inspect.signature(theirs).parameters.items()}
+    assert {key: value.default for key, value in inspect.signature(ours).parameters.items()} == defaults
