@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -165,7 +166,8 @@ SOLVERS: tuple[tuple[str, str, Callable[[Certified], Any]], ...] = (
 def digits(problem: Certified, solve: Callable[[Certified], Any]) -> float:
     """LRE of a solver; no digit for one that fails."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return lre(solve(problem), problem.coef)
     except Exception:  # an error is an answer with no digits; the table goes on
         return 0.0

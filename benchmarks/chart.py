@@ -154,7 +154,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     )
     versions = report.get("versions", {})
     about = f"{report.get('machine', '').partition(', load')[0]}; " + ", ".join(
-        f"{name} {version}" for name, version in versions.items()
+        f"{name} {version}" for name, version in versions.items() if version != "?"
     )
     figure.text(0.015, 0.06 / height, about, fontsize=7.5, color=GREY, ha="left", va="bottom")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from benchmarks.data import Problem
 from benchmarks.limits import Limit, Limits, Work
 from benchmarks.quality import Reference, reference, suboptimality
 from benchmarks.table import Table, duration, machine, mark
-from benchmarks.timing import Timing, time_interleaved
+from benchmarks.timing import Call, Timing, time_interleaved
 
 #: To be at least this much faster than each of these on every case.
 PEER_TARGET = 1.7
@@ -97,9 +98,11 @@ def run_case(
 ) -> CaseResult:
     """Make the data, time everybody, judge the answers, look at the limits again."""
     problem = case.make()
-    calls = {}
+    calls: dict[str, Call] = {}
     for contestant in contestants:
-        call = contestant.prepare(problem)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call = contestant.prepare(problem)
         if call is not None:
             calls[contestant.name] = call
     probes = limits.calls(problem.X.dtype.name) if case.bounded else {}

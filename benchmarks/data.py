@@ -129,9 +129,11 @@ def _table(frame: Any, target: str, drop: tuple[str, ...] = ()) -> tuple[Array, 
     y = frame[target].to_numpy(dtype=np.float64)
     frame = frame.drop(columns=[target, *drop])
     numeric = frame.select_dtypes("number")
-    encoded = pd.get_dummies(frame.drop(columns=numeric.columns), drop_first=True, dtype=np.float64)
-    table = pd.concat([numeric.fillna(numeric.median()), encoded], axis=1)
-    return np.ascontiguousarray(table.to_numpy(dtype=np.float64)), y
+    columns = [numeric.fillna(numeric.median())]
+    texts = frame.drop(columns=numeric.columns)
+    if texts.shape[1]:
+        columns.append(pd.get_dummies(texts, drop_first=True, dtype=np.float64))
+    return np.ascontiguousarray(pd.concat(columns, axis=1).to_numpy(dtype=np.float64)), y
 
 
 #: name, target, columns that leak the target or identify the row

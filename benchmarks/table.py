@@ -11,6 +11,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Work of others on the machine: figures taken at a load near or above the number of cores mean nothing.
+LOAD_AT_START = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
 
 @dataclass(slots=True)
 class Table:
@@ -117,5 +120,5 @@ def _processor() -> str:
 def machine() -> str:
     """Processor, cores, Python."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    load = "" if LOAD_AT_START is None else f", load {LOAD_AT_START:.1f} at the start"
     return f"{_processor()}, {cores} cores, {platform.system()}, Python {sys.version.split()[0]}{load}"

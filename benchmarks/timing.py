@@ -10,6 +10,7 @@ import gc
 import math
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,13 +53,15 @@ class Timing:
 
 
 @contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Collect once, then keep the collector out of the way."""
+def undisturbed() -> Iterator[None]:
+    """Collect garbage once, then keep the collector and warnings (of a hundred equal fits) out of the way."""
     gc.collect()
     was_on = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         if was_on:
             gc.enable()
@@ -130,7 +133,7 @@ def time_interleaved(
     """
     timings: dict[str, Timing] = {}
     estimates: dict[str, float] = {}
-    with no_garbage_collection():
+    with undisturbed():
         for name, call in calls.items():
             settle()
             timings[name] = Timing()
