@@ -1,8 +1,8 @@
 """
 Linear models that are fast and say how sure they are.
 
-``mlcraft.linear_model`` holds estimators with the names, parameters and behaviour of scikit-learn's; ``mlcraft.solve`` is
-the functional front for other tools; ``mlcraft.jit`` holds readable twins of the compiled kernels.
+``mlcraft.linear_model`` holds estimators with the names, parameters and behaviour of scikit-learn's;
+``mlcraft.solve`` is the functional front for other tools; ``mlcraft.jit`` holds readable twins of the compiled kernels.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from mlcraft._core import __version__
 from mlcraft._engine.config import config_context, get_config, set_config
 from mlcraft._system import get_include, show_versions
+from mlcraft.solve import Solution, solve  # at once: the function hides the module of this name
 
 if TYPE_CHECKING:
     from mlcraft import datasets, jit, linear_model
-    from mlcraft.model_file import load_model, save_model
-    from mlcraft.solve import Solution, solve
+    from mlcraft.model_file import ModelFileError, load_model, save_model
 
 __all__ = [
+    "ModelFileError",
     "Solution",
     "__version__",
     "config_context",
@@ -37,13 +38,12 @@ __all__ = [
 
 # Imported on first use: `import mlcraft` takes no time and loads neither Numba nor a plotting library.
 _LAZY = {
-    "Solution": ("mlcraft.solve", "Solution"),
+    "ModelFileError": ("mlcraft.model_file", "ModelFileError"),
     "datasets": ("mlcraft.datasets", None),
     "jit": ("mlcraft.jit", None),
     "linear_model": ("mlcraft.linear_model", None),
     "load_model": ("mlcraft.model_file", "load_model"),
     "save_model": ("mlcraft.model_file", "save_model"),
-    "solve": ("mlcraft.solve", "solve"),
 }
 
 

@@ -97,7 +97,7 @@ void register_least_squares(py::module_& m) {
             return py::make_tuple(to_array<double>(f.lower, {f.size, f.size}),
                                   to_array<double>(f.scale, {static_cast<Index>(f.scale.size())}),
                                   to_array<double>(f.mean, {static_cast<Index>(f.mean.size())}), f.weight_sum, f.alpha,
-                                  f.dual);
+                                  f.dual, f.rank, f.filled);
         });
 
     py::class_<Moments>(m, "Moments")

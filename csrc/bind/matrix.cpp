@@ -43,10 +43,25 @@ std::vector<T> cast_to(const Doubles& v, Index size, const char* name) {
     return std::vector<T>(v.data(), v.data() + v.size());
 }
 
+// Rows [begin, end); a negative end stands for all.
+Index checked_end(Index begin, Index end, Index rows) {
+    const Index last = end < 0 ? rows : end;
+    if (begin < 0 || begin > last || last > rows)
+        throw py::index_error("rows [" + std::to_string(begin) + ", " + std::to_string(end) + ") are not within the " +
+                              std::to_string(rows) + " rows of X");
+    return last;
+}
+
+void check_index(Index index, Index size, const char* what) {
+    if (index < 0 || index >= size)
+        throw py::index_error(std::string(what) + " " + std::to_string(index) + " is not within the " +
+                              std::to_string(size) + " of X");
+}
+
 py::array_t<double> matrix_times(const MatrixOperations& self, const Doubles& v, Index begin, Index end) {
     return self.run([&](const auto& m, const auto& matrix) {
         using T = typename std::decay_t<decltype(m)>::value_type;
-        const Index last = end < 0 ? m.rows() : end;
+        const Index last = checked_end(begin, end, m.rows());
         std::vector<T> eta(static_cast<std::size_t>(last - begin), T(0));
         if (v.size() != m.cols()) throw py::value_error("v needs an element for each column");
         matrix.times(begin, last - begin, v.data(), eta.data());
@@ -57,7 +72,7 @@ py::array_t<double> matrix_times(const MatrixOperations& self, const Doubles& v,
 py::array_t<double> matrix_transposed_times(const MatrixOperations& self, const Doubles& r, Index begin, Index end) {
     return self.run([&](const auto& m, const auto& matrix) {
         using T = typename std::decay_t<decltype(m)>::value_type;
-        const Index last = end < 0 ? m.rows() : end;
+        const Index last = checked_end(begin, end, m.rows());
         const std::vector<T> values = cast_to<T>(r, last - begin, "r");
         std::vector<double> g(static_cast<std::size_t>(m.cols()), 0.0);
         matrix.transposed_times(begin, last - begin, values.data(), g.data());
@@ -68,7 +83,7 @@ py::array_t<double> matrix_transposed_times(const MatrixOperations& self, const 
 py::array_t<double> matrix_gram(const MatrixOperations& self, const std::optional<Doubles>& w, Index begin, Index end) {
     return self.run([&](const auto& m, const auto& matrix) {
         using T = typename std::decay_t<decltype(m)>::value_type;
-        const Index p = m.cols(), last = end < 0 ? m.rows() : end;
+        const Index p = m.cols(), last = checked_end(begin, end, m.rows());
         std::vector<T> weights;
         if (w) weights = cast_to<T>(*w, last - begin, "sample_weight");
         std::vector<double> g(static_cast<std::size_t>(p * p), 0.0);
@@ -83,6 +98,7 @@ py::array_t<double> matrix_gram(const MatrixOperations& self, const std::optiona
 py::tuple matrix_column(const MatrixOperations& self, Index j, double a, const Doubles& r) {
     return visit(self.x, [&](const auto& m) {
         using T = typename std::decay_t<decltype(m)>::value_type;
+        check_index(j, m.cols(), "column");
         std::vector<T> values = cast_to<T>(r, m.rows(), "r");
         const double dot = m.column_dot(j, values.data());
         m.column_axpy(j, static_cast<T>(a), values.data());
@@ -94,6 +110,7 @@ py::tuple matrix_column(const MatrixOperations& self, Index j, double a, const D
 py::tuple matrix_row(const MatrixOperations& self, Index i, double a, const Doubles& v) {
     return visit(self.x, [&](const auto& m) {
         using T = typename std::decay_t<decltype(m)>::value_type;
+        check_index(i, m.rows(), "row");
         std::vector<T> values = cast_to<T>(v, m.cols(), "v");
         const double dot = m.row_dot(i, values.data());
         m.row_axpy(i, static_cast<T>(a), values.data());
@@ -103,7 +120,7 @@ py::tuple matrix_row(const MatrixOperations& self, Index i, double a, const Doub
 
 py::array_t<double> matrix_read(const MatrixOperations& self, Index begin, Index end) {
     return self.run([&](const auto& m, const auto&) {
-        const Index last = end < 0 ? m.rows() : end, count = last - begin;
+        const Index last = checked_end(begin, end, m.rows()), count = last - begin;
         std::vector<double> columns(static_cast<std::size_t>(count * m.cols()));
         m.read(begin, count, columns.data(), count);
         return to_array<double>(columns, {m.cols(), count});

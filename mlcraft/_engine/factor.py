@@ -18,9 +18,8 @@ class Factor:
     """
     Triangular factor of the penalised, centred and weighted cross-products of a least-squares fit.
 
-    With S = diag(scale) and M = (X - mean)' W (X - mean) + alpha I, ``lower @ lower.T`` is S M S. Columns without spread
-    have scale zero and do not take part. For a wide design (``dual``) it is the n x n matrix of the rows instead, with
-    the weighted constant filled in as its null vector.
+    With S = diag(scale) and M = (X - mean)' W (X - mean) + alpha I, ``lower @ lower.T`` is S M S. Columns without
+    spread have scale zero and do not take part. For a wide design (``dual``) it is the n x n matrix of the rows instead.
 
     Attributes
     ----------
@@ -36,6 +35,10 @@ class Factor:
         Ridge penalty that the matrix holds.
     dual : bool
         Whether the matrix is that of the rows.
+    rank : int
+        Numerical rank of the matrix.
+    filled : bool
+        Whether the null vector of an intercept was filled in, with the trace as its eigenvalue (``dual`` only).
     """
 
     lower: Doubles
@@ -44,6 +47,8 @@ class Factor:
     weight_sum: float
     alpha: float
     dual: bool
+    rank: int
+    filled: bool
 
     @cached_property
     def _unscaled(self) -> Doubles:
@@ -84,8 +89,7 @@ class Factor:
 
         if self.dual:
             raise np.linalg.LinAlgError("the factor of a wide design has no inverse by features")
-        diagonal = np.abs(np.diagonal(self.lower))
-        if diagonal.size and diagonal.min() < 1e-14 * diagonal.max():
+        if self.rank < np.count_nonzero(self.scale):
             raise np.linalg.LinAlgError("the design is rank-deficient")
         whitener = solve_triangular(np.tril(self.lower), np.diag(self.scale), lower=True)
         product: Doubles = whitener.T @ whitener
@@ -101,9 +105,9 @@ class Factor:
         """
         from scipy.linalg import svdvals
 
-        if not self.dual:
-            values = svdvals(self._unscaled)
-            return np.asarray(np.sqrt(np.maximum(values**2 - self.alpha, 0.0)))
-        lower = self._unscaled
-        centred = lower - lower.mean(axis=0)
-        return np.asarray(svdvals(centred))
+        values = svdvals(self._unscaled)
+        if self.alpha:
+            values = np.sqrt(np.maximum(values**2 - self.alpha, 0.0))
+        if self.filled:  # the trace is above every other eigenvalue
+            values = np.append(values[1:], 0.0)
+        return np.asarray(values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,6 @@ from mlcraft._engine.factor import Factor
 __all__ = ["LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
 
 Floats = NDArray[np.floating[Any]]
-
-_NO_PENALTY = 0.0
 
 
 class NonFiniteError(ValueError):
@@ -63,7 +62,7 @@ def fit_least_squares(
     X: Any,
     y: Floats,
     *,
-    alpha: float | NDArray[Any] = _NO_PENALTY,
+    alpha: float | NDArray[Any] = 0.0,
     sample_weight: Floats | None = None,
     fit_intercept: bool = True,
     positive: bool = False,
@@ -106,7 +105,8 @@ def fit_least_squares(
     """
     if X.shape[0] == 0:
         raise ValueError("X has no rows")
-    if alpha is not _NO_PENALTY and (not np.all(np.isfinite(alpha)) or np.any(np.less(alpha, 0))):
+    usable = 0 <= alpha < np.inf if isinstance(alpha, (float, int)) else _all_usable(alpha)
+    if not usable:
         raise ValueError(f"alpha must be finite and not negative, got {alpha!r}")
     options = _core.LeastSquaresOptions()
     if isinstance(alpha, np.ndarray) and alpha.ndim > 0:
@@ -125,6 +125,8 @@ def fit_least_squares(
         X = X.copy()
     if not y.flags.aligned:
         y = y.copy()
+    if sample_weight is not None and not sample_weight.flags.aligned:
+        sample_weight = sample_weight.copy()
     solution = _solve(X, y, sample_weight, options)
     if solution.status == "not_finite":
         return _rescaled(X, y, sample_weight, options)
@@ -135,17 +137,24 @@ def _solve(X: Any, y: Floats, sample_weight: Floats | None, options: _core.Least
     if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
         from mlcraft import jit
 
-        moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
-        solution = _core.solve_moments(moments, options)
-        if solution.status not in ("stalled", "not_finite"):
-            return solution
+        with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
+            moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
+            solution = _core.solve_moments(moments, options)
+            if solution.status not in ("stalled", "not_finite"):
+                return solution
     return _core.least_squares(X, y, sample_weight, options)
 
 
+def _all_usable(alpha: Any) -> bool:
+    return bool(np.all(np.isfinite(alpha)) and np.all(np.greater_equal(alpha, 0)))
+
+
 def _as_csr(X: Any) -> Any:
+    from scipy.sparse import csr_array
+
     X = X.tocsr()
     if X.indices.dtype != X.indptr.dtype:
-        X.indices = X.indices.astype(X.indptr.dtype)
+        X = csr_array((X.data, X.indices.astype(X.indptr.dtype), X.indptr), shape=X.shape)
     return X
 
 
@@ -168,9 +177,7 @@ def _as_fit(solution: Any, dtype: Any, ndim: int) -> LeastSquaresFit:
     )
 
 
-def _rescaled(
-    X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions
-) -> LeastSquaresFit:
+def _rescaled(X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions) -> LeastSquaresFit:
     """Fit data whose squares leave the range of the dtype: in double, columns and targets scaled by powers of two."""
     dense = isinstance(X, np.ndarray)
     values = X if dense else X.data
@@ -209,10 +216,26 @@ def _rescaled(
         fit.intercept = (fit.intercept / heights).astype(X.dtype)
     if not (np.isfinite(fit.coef).all() and np.isfinite(fit.intercept).all()):
         raise NonFiniteError("the coefficients leave the range of the dtype of X; scale X or y")
-    fit.factor = None
+    fit.factor = _unscaled_factor(fit.factor, scale, weight_scale, alpha[0])
     if y.ndim == 1:
         fit.coef, fit.intercept = fit.coef[0], fit.intercept[0]
     return fit
+
+
+def _unscaled_factor(
+    factor: Factor | None, columns: NDArray[np.float64], weight_scale: float, alpha: float
+) -> Factor | None:
+    if factor is None:
+        return None
+    root = np.sqrt(weight_scale)
+    with np.errstate(over="ignore", under="ignore"):
+        if factor.dual:  # one scale for all columns
+            lower, scale = factor.lower / (columns[0] * root), factor.scale
+        else:
+            lower, scale = factor.lower, factor.scale * columns * root
+        mean = factor.mean / columns
+    weight_sum = factor.weight_sum / weight_scale
+    return replace(factor, lower=lower, scale=scale, mean=mean, weight_sum=weight_sum, alpha=alpha)
 
 
 def _power_of_two(size: Any) -> NDArray[np.float64]:

@@ -83,9 +83,12 @@ public:
         if (options.fit_intercept) mean_ = centre;
         const std::vector<double> sums = options.fit_intercept ? sums_about(centre) : first;
         for (Index j = 0; j < p; ++j) {
-            const double spread = sums[p + j] / total, distance = sums[2 * p + j] / total;
-            if (!std::isfinite(spread) || (spread < 1e-280 && distance > 8e-16 * std::abs(mean_[j]))) usable_ = false;
-            if (spread > 6.4e-31 * mean_[j] * mean_[j]) scale_[j] = 1.0 / std::sqrt(spread + options.alpha);
+            const double off = options.fit_intercept ? sums[j] / total : 0.0;  // what rounding left of the mean
+            const double about = sums[p + j] / total, distance = sums[2 * p + j] / total, spread = about - off * off;
+            mean_[j] += off;
+            if (!std::isfinite(about) || (about < 1e-280 && distance > 8e-16 * std::abs(mean_[j]))) usable_ = false;
+            if (spread > 1e-10 * about && spread > 6.4e-31 * mean_[j] * mean_[j])
+                scale_[j] = 1.0 / std::sqrt(spread + options.alpha);
         }
     }
 
@@ -220,9 +223,12 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
             s.status = Status::converged;
             break;
         }
-        since_progress = size < 0.999 * smallest ? 0 : since_progress + 1;
-        smallest = std::min(smallest, size);
-        if (since_progress > 500) {
+        ++since_progress;
+        if (size < 0.99 * smallest) {
+            smallest = size;
+            since_progress = 0;
+        }
+        if (since_progress > 2000) {
             s.status = Status::stalled;
             break;
         }

@@ -115,7 +115,7 @@ private:
             !refine_group(group, alpha, lower, 1e3 * eps * gram_condition))
             return solve_orthogonal(group, alpha);
         set_rank(p_ - constants);
-        keep(std::move(lower), alpha);
+        keep(std::move(lower), alpha, p_ - constants);
     }
 
     void solve_orthogonal(const std::vector<Index>& group, double alpha) {
@@ -149,7 +149,7 @@ private:
         } else {
             out_.condition = INFINITY;
         }
-        keep(std::move(lower), alpha);
+        keep(std::move(lower), alpha, solution.rank);
     }
 
     bool refine_group(const std::vector<Index>& group, double alpha, const std::vector<double>& lower,
@@ -208,8 +208,8 @@ private:
         if (out_.rank < p_ && out_.status == Status::converged) out_.status = Status::rank_deficient;
     }
 
-    void keep(std::vector<double> lower, double alpha) {
-        out_.factor = Factor{p_, std::move(lower), scale_, m_.x_mean, m_.weight_sum, alpha, false};
+    void keep(std::vector<double> lower, double alpha, Index rank) {
+        out_.factor = Factor{p_, std::move(lower), scale_, m_.x_mean, m_.weight_sum, alpha, false, rank, false};
     }
 
     const Moments& m_;

@@ -38,6 +38,8 @@ struct Factor {
     double weight_sum = 0;
     double alpha = 0;
     bool dual = false;
+    Index rank = 0;       // of the matrix
+    bool filled = false;  // dual: the null vector of an intercept was filled in with the trace as its eigenvalue
 };
 
 struct LeastSquaresSolution {

@@ -44,25 +44,63 @@ double largest_violation(const std::vector<double>& b, const std::vector<double>
     return worst;
 }
 
-Status coordinate_descent(const double* G, const double* h, Index n, double tolerance, Index max_epochs,
-                          std::vector<double>& b, Index* iterations) {
-    std::vector<double> g(n);
-    for (double& v : b) v = std::max(0.0, v);
-    gradient(G, h, n, b, g);
-    for (Index epoch = 0; epoch < max_epochs; ++epoch, ++*iterations) {
-        double worst = 0;
-        for (Index j = 0; j < n; ++j) {
-            const double diagonal = G[j * n + j];
-            if (!(diagonal > 0)) continue;
-            const double value = std::max(0.0, b[j] - g[j] / diagonal), change = value - b[j];
-            if (change == 0) continue;
-            worst = std::max(worst, std::abs(change) * diagonal);
-            b[j] = value;
-            for (Index i = 0; i < n; ++i) g[i] += G[j * n + i] * change;
-        }
-        if (worst <= tolerance) return Status::converged;
+// What rounding leaves of a gradient element that is zero.
+double noise(const double* h, Index n, const std::vector<double>& b) {
+    double size = 0, sum = 0;
+    for (Index j = 0; j < n; ++j) {
+        size = std::max(size, std::abs(h[j]));
+        sum += std::abs(b[j]);
     }
-    return Status::max_iter;
+    return 16 * eps * static_cast<double>(n) * std::max(size, sum);
+}
+
+// Lawson and Hanson (1974): one coefficient becomes free at a time, the step ends at the first bound, so that the
+// passive set stays independent even where G is singular.
+Status active_set(const double* G, const double* h, Index n, Index limit, int threads, NonnegativeSolution& s) {
+    std::vector<double>& b = s.coef;
+    std::vector<double> g(n), z(n, 0.0);
+    std::vector<bool> dependent(n, false);
+    std::fill(b.begin(), b.end(), 0.0);
+    std::fill(s.passive.begin(), s.passive.end(), false);
+    InterruptPoll interrupt;
+    while (true) {
+        gradient(G, h, n, b, g);
+        const double tolerance = noise(h, n, b);
+        Index entering = -1;
+        for (Index j = 0; j < n; ++j)
+            if (!s.passive[j] && !dependent[j] && G[j * n + j] > 0 && g[j] < -tolerance &&
+                (entering < 0 || g[j] < g[entering]))
+                entering = j;
+        if (entering < 0) return Status::converged;
+        if (interrupt.poll()) return Status::interrupted;
+        s.passive[entering] = true;
+        bool moved = false;
+        while (true) {
+            if (s.iterations >= limit) return Status::max_iter;
+            ++s.iterations;
+            if (!solve_passive(G, h, n, s.passive, z, threads) || (!moved && !(z[entering] > 0))) {
+                s.passive[entering] = false;
+                dependent[entering] = true;  // until the passive set changes
+                break;
+            }
+            double step = 1;
+            for (Index j = 0; j < n; ++j)
+                if (s.passive[j] && z[j] <= 0) step = std::min(step, b[j] / (b[j] - z[j]));
+            bool blocked = false;
+            for (Index j = 0; j < n; ++j) {
+                if (!s.passive[j]) continue;
+                const bool at_bound = z[j] <= 0 && b[j] + step * (z[j] - b[j]) <= 1e-14 * std::abs(z[j] - b[j]);
+                b[j] += step * (z[j] - b[j]);
+                if (!at_bound) continue;
+                b[j] = 0;
+                s.passive[j] = false;
+                blocked = true;
+            }
+            moved = true;
+            std::fill(dependent.begin(), dependent.end(), false);
+            if (!blocked) break;
+        }
+    }
 }
 
 }  // namespace
@@ -72,9 +110,6 @@ NonnegativeSolution solve_nonnegative(const double* G, const double* h, Index n,
     s.coef.assign(n, 0.0);
     s.passive.assign(n, false);
     std::vector<double> g(n), b(n, 0.0);
-    double size = 0;
-    for (Index j = 0; j < n; ++j) size = std::max(size, std::abs(h[j]));
-    const double tolerance = 16 * eps * static_cast<double>(n) * size;
     for (Index j = 0; j < n; ++j) g[j] = -h[j];
 
     Index best = n + 1;
@@ -84,6 +119,7 @@ NonnegativeSolution solve_nonnegative(const double* G, const double* h, Index n,
     InterruptPoll interrupt;
     while (s.iterations < limit && !interrupt.poll()) {
         std::vector<Index> wrong;
+        const double tolerance = noise(h, n, b);
         for (Index j = 0; j < n; ++j) {
             if (!(G[j * n + j] > 0)) continue;
             if (s.passive[j] ? b[j] < 0 : g[j] < -tolerance) wrong.push_back(j);
@@ -113,10 +149,11 @@ NonnegativeSolution solve_nonnegative(const double* G, const double* h, Index n,
     }
     if (interrupt.stopped()) {
         s.status = Status::interrupted;
+    } else if (!optimal && regular && max_iter > 0) {
+        s.status = Status::max_iter;
     } else if (!optimal) {
-        if (!regular) std::fill(b.begin(), b.end(), 0.0);
-        s.status = coordinate_descent(G, h, n, tolerance, max_iter > 0 ? max_iter : 20'000, b, &s.iterations);
-        for (Index j = 0; j < n; ++j) s.passive[j] = b[j] > 0;
+        s.status = active_set(G, h, n, limit + 10 * n, threads, s);
+        b = s.coef;
     }
     for (double& v : b) v = std::max(0.0, v);
     s.coef = b;

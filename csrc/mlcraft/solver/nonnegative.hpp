@@ -2,7 +2,7 @@
 // coefficients, on the Gram matrix, never on the rows.
 //
 // Block principal pivoting (Portugal, Júdice and Vicente 1994; Kim and Park 2011) with Murty's single pivot as its
-// guard against cycling; where G is singular on the passive set, coordinate descent, which needs no inverse.
+// guard against cycling; where G is singular on the passive set, Lawson and Hanson's active set (1974).
 #pragma once
 
 #include <vector>

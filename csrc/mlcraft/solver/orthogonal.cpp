@@ -70,6 +70,19 @@ std::vector<double> Triangle::lower() const {
     return l;
 }
 
+std::vector<double> Triangle::row_factor(const double* scale, double alpha) const {
+    const Index height = features + (alpha > 0 ? rows : 0);
+    std::vector<double> transposed(static_cast<std::size_t>(height * rows), 0.0), tau;
+    for (Index j = 0; j < features; ++j)
+        for (Index i = 0; i < rows && scale[j] > 0; ++i) transposed[i * height + j] = r[j * rows + i] / scale[j];
+    for (Index i = 0; i < rows && alpha > 0; ++i) transposed[i * height + features + i] = std::sqrt(alpha);
+    factorise(transposed, height, rows, height, tau);
+    std::vector<double> l(static_cast<std::size_t>(rows * rows), 0.0);
+    for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j <= i; ++j) l[i * rows + j] = transposed[i * height + j];
+    return l;
+}
+
 namespace {
 
 // Rows [begin, begin + count) of the design and the targets, centred, weighted and scaled, column by column.
@@ -165,7 +178,8 @@ Triangle triangularise(const RowSource& source, const OrthogonalProblem& problem
     return triangle_by_blocks(source, problem);
 }
 
-MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance) {
+MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance,
+                         double alpha) {
     require_lapack();
     const Index m = triangle.rows, p = triangle.features, k = triangle.targets, reflectors = std::min(m, p);
     MinimumNorm result;
@@ -194,7 +208,7 @@ MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const st
     }
     result.rank = rank;
     if (rank == 0) return result;
-    if (rank == p) {
+    if (rank == p && !(alpha > 0)) {
         solve_triangle('N', r, p, m, c, k, m);
         for (Index t = 0; t < k; ++t)
             for (Index j = 0; j < p; ++j) result.coef[t * p + pivot[j] - 1] = c[t * m + j] * scale[pivot[j] - 1];
@@ -210,7 +224,22 @@ MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const st
     factorise(transposed, p, rank, p, row_tau);
     std::vector<double> z(static_cast<std::size_t>(p * k), 0.0);
     for (Index t = 0; t < k; ++t) std::copy_n(c.data() + t * m, rank, z.data() + t * p);
-    solve_triangle('T', transposed, rank, p, z, k, p);
+    if (alpha > 0) {  // z of least |c - R'z|^2 + alpha |z|^2: QR of [R'; sqrt(alpha) I]
+        const Index height = 2 * rank;
+        std::vector<double> stack(static_cast<std::size_t>(height * rank), 0.0), stack_tau;
+        std::vector<double> rhs(static_cast<std::size_t>(height * k), 0.0);
+        for (Index j = 0; j < rank; ++j) {
+            for (Index i = j; i < rank; ++i) stack[j * height + i] = transposed[i * p + j];
+            stack[j * height + rank + j] = std::sqrt(alpha);
+        }
+        for (Index t = 0; t < k; ++t) std::copy_n(c.data() + t * m, rank, rhs.data() + t * height);
+        factorise(stack, height, rank, height, stack_tau);
+        apply_q('T', stack, height, rank, height, stack_tau, rhs, k, height);
+        solve_triangle('N', stack, rank, height, rhs, k, height);
+        for (Index t = 0; t < k; ++t) std::copy_n(rhs.data() + t * height, rank, z.data() + t * p);
+    } else {
+        solve_triangle('T', transposed, rank, p, z, k, p);
+    }
     apply_q('N', transposed, p, rank, p, row_tau, z, k, p);
     result.coef = z;
     for (Index t = 0; t < k; ++t)

@@ -26,6 +26,8 @@ struct Triangle {
     std::vector<double> r;              // rows x features, column-major
     std::vector<double> rotated;        // rows x targets, column-major: Q'y
     std::vector<double> lower() const;  // r' as a row-major lower triangle; only if rows == features
+    // The lower triangle L (rows x rows, row-major) with L L' = (r S^-1)(r S^-1)' + alpha I; only if rows <= features.
+    std::vector<double> row_factor(const double* scale, double alpha) const;
 };
 
 Triangle triangularise(const RowSource& rows, const OrthogonalProblem& problem);
@@ -39,6 +41,8 @@ struct MinimumNorm {
     std::vector<double> coef;  // targets x features, row-major
 };
 
-MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance);
+// With alpha > 0 (and fewer rows than features) the penalty alpha |b|^2 takes the place of the minimum norm.
+MinimumNorm minimum_norm(const Triangle& triangle, const double* scale, const std::vector<double>& tolerance,
+                         double alpha = 0);
 
 }  // namespace mlcraft

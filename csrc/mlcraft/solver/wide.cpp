@@ -120,6 +120,27 @@ private:
         });
     }
 
+    // With a small penalty b = A'a cancels where y has a part that A cannot fit. The gradient of the penalised problem
+    // tells: b += (A'A + alpha I)^-1 g, and (A'A + alpha I)^-1 g = (g - A'(A A' + alpha I)^-1 A g) / alpha.
+    void correct(const std::vector<double>& lower, const std::vector<double>& unit, double alpha, Index target,
+                 double* b) {
+        for (int step = 0; step < 2; ++step) {
+            std::vector<double> r(y_.begin() + target * n_, y_.begin() + (target + 1) * n_), d(n_, 0.0);
+            std::vector<double> g(static_cast<std::size_t>(p_), 0.0), part(static_cast<std::size_t>(p_), 0.0);
+            subtract(b, r.data());
+            transposed(r.data(), g.data());
+            for (Index j = 0; j < p_; ++j) g[j] -= alpha * b[j];
+            subtract(g.data(), d.data());
+            for (Index i = 0; i < n_; ++i) d[i] *= -unit[i];
+            solve_lower(lower.data(), n_, d.data());
+            solve_lower_transposed(lower.data(), n_, d.data());
+            for (Index i = 0; i < n_; ++i) d[i] *= unit[i];
+            transposed(d.data(), part.data());
+            for (Index j = 0; j < p_; ++j) b[j] += (g[j] - part[j]) / alpha;
+            ++out_.iterations;
+        }
+    }
+
     bool solve_group(const std::vector<double>& gram, const std::vector<Index>& group, double alpha) {
         std::vector<double> lower = gram, unit(static_cast<std::size_t>(n_));
         double mean_diagonal = 0;
@@ -141,7 +162,7 @@ private:
         const double norm = symmetric_norm1(lower.data(), n_);
         if (!cholesky(lower.data(), n_, 4 * eps * static_cast<double>(n_), options_.threads)) return false;
         const double condition = 1.0 / reciprocal_condition(lower.data(), n_, norm);
-        if (!(condition < 1e9)) return false;
+        if (!(condition < (alpha > 0 ? 1e6 : 1e9))) return false;
         out_.condition = std::max(out_.condition, std::sqrt(condition));
         out_.rank = n_ - (options_.fit_intercept ? 1 : 0);
         for (Index t : group) {
@@ -162,11 +183,12 @@ private:
                 subtract(b, r.data());
                 ++out_.iterations;
             }
+            if (alpha > 0 && condition > 1e4) correct(lower, unit, alpha, t, b);
         }
         for (Index i = 0; i < n_; ++i)
             for (Index j = 0; j <= i; ++j) lower[i * n_ + j] /= unit[i];
         for (Index i = 0; i < n_; ++i) std::fill(lower.begin() + i * n_ + i + 1, lower.begin() + (i + 1) * n_, 0.0);
-        out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha, true};
+        out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha, true, n_, options_.fit_intercept};
         return true;
     }
 
@@ -177,14 +199,18 @@ private:
         for (Index j = 0; j < p_; ++j) {
             const double size = std::sqrt(square_[j] / weight_sum_ + mean_[j] * mean_[j]);
             const double limit = 8 * eps * size;
-            if (square_[j] > limit * limit * weight_sum_) scale[j] = 1.0 / std::sqrt(square_[j] + alpha);
+            if (square_[j] > limit * limit * weight_sum_) scale[j] = 1.0 / std::sqrt(square_[j]);
             tolerance[j] = base + 8 * eps * size * std::sqrt(weight_sum_) * scale[j];
         }
-        const OrthogonalProblem problem{mean_.data(), y_mean_.data(), scale.data(), alpha, options_.threads};
-        const MinimumNorm solution = minimum_norm(triangularise(rows_, problem), scale.data(), tolerance);
+        const OrthogonalProblem problem{mean_.data(), y_mean_.data(), scale.data(), 0.0, options_.threads};
+        const Triangle triangle = triangularise(rows_, problem);
+        const MinimumNorm solution = minimum_norm(triangle, scale.data(), tolerance, alpha);
         for (Index t : group) std::copy_n(solution.coef.data() + t * p_, p_, out_.coef.data() + t * p_);
         out_.rank = std::min(solution.rank, n_);
         out_.condition = INFINITY;
+        out_.factor = Factor{
+            triangle.rows, triangle.row_factor(scale.data(), alpha), {}, mean_, weight_sum_, alpha, true, solution.rank,
+            false};
     }
 
     const RowSource& rows_;
