@@ -65,7 +65,8 @@ def test_gradient_vanishes(name, alpha, fit_intercept):
     found = gradient_violation(
         problem.X, problem.y, coef, problem.weight, alpha=alpha, fit_intercept=fit_intercept
     )
-    assert found < (1e-11 if "deficient" in problem.traits else 1e-15)
+    orthogonal = name == "wide_scaled" and alpha > 0  # not refined from the rows
+    assert found < (1e-11 if "deficient" in problem.traits else 1e-12 if orthogonal else 1e-15)
 
 
 @both_intercepts

@@ -107,7 +107,8 @@ class Factor:
 
         values = svdvals(self._unscaled)
         if self.alpha:
-            values = np.sqrt(np.maximum(values**2 - self.alpha, 0.0))
+            squares = values**2 - self.alpha
+            values = np.sqrt(np.where(squares > 1e-15 * values**2, squares, 0.0))
         if self.filled:  # the trace is above every other eigenvalue
             values = np.append(values[1:], 0.0)
         return np.asarray(values)
