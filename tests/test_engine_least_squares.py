@@ -62,9 +62,7 @@ def test_equals_exact_arithmetic(name, alpha, fit_intercept):
 def test_gradient_vanishes(name, alpha, fit_intercept):
     problem = PROBLEMS[name]()
     coef = fit(problem, alpha=alpha, fit_intercept=fit_intercept).coef
-    found = gradient_violation(
-        problem.X, problem.y, coef, problem.weight, alpha=alpha, fit_intercept=fit_intercept
-    )
+    found = gradient_violation(problem.X, problem.y, coef, problem.weight, alpha=alpha, fit_intercept=fit_intercept)
     orthogonal = name == "wide_scaled" and alpha > 0  # not refined from the rows
     assert found < (1e-11 if "deficient" in problem.traits else 1e-12 if orthogonal else 1e-15)
 
@@ -170,7 +168,8 @@ LARGE = {
     "no refinement": (6000, 30),
     "shared tiles": (500, 120),
     "nearly square": (61, 60),
-    "blocked triangle": (2000, 40),
+    "lanes of the triangle": (2500, 40),
+    "triangle by blocks": (600, 260),
 }
 
 
@@ -320,9 +319,7 @@ def test_extreme_penalties(name, alpha):
     assert_allclose(intercept, expected_intercept, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize(
-    "name", ["collinear", "duplicated", "collinear_with_constant", "wide_duplicated_rows"]
-)
+@pytest.mark.parametrize("name", ["collinear", "duplicated", "collinear_with_constant", "wide_duplicated_rows"])
 def test_a_vanishing_penalty_tends_to_the_least_norm(name):
     problem = PROBLEMS[name]()
     limit = fit(problem).coef
@@ -361,9 +358,7 @@ def test_nonnegative_equals_scipy(shape, storage, fit_intercept):
     X *= random.random(shape) < 0.7
     y = X @ random.standard_normal(shape[1]) + random.standard_normal(shape[0]) + 2
     weight = random.uniform(0.5, 2, shape[0])
-    found = fit_least_squares(
-        STORAGES[storage](X), y, sample_weight=weight, positive=True, fit_intercept=fit_intercept
-    )
+    found = fit_least_squares(STORAGES[storage](X), y, sample_weight=weight, positive=True, fit_intercept=fit_intercept)
     A, B = centred_design(X, y, weight, fit_intercept, np.float64)
     expected, residual = optimize.nnls(A, B[:, 0])
     assert np.all(found.coef >= 0)
@@ -401,9 +396,7 @@ def test_nonnegative_reports_when_it_runs_out_of_steps():
 
 def sparse_problem(n, p, density, seed=0):
     random = np.random.default_rng(seed)
-    X = sparse.random_array(
-        (n, p), density=density, format="csr", rng=random, data_sampler=random.standard_normal
-    )
+    X = sparse.random_array((n, p), density=density, format="csr", rng=random, data_sampler=random.standard_normal)
     coef = np.where(random.random(p) < 0.3, random.standard_normal(p), 0)
     return X, X @ coef + 0.1 * random.standard_normal(n) + 1
 
@@ -419,9 +412,7 @@ def test_sparse_designs(shape, alpha, weighted, fit_intercept):
     A, B = centred_design(X.toarray(), y, weight, fit_intercept, np.float64)
     gradient = A.T @ (B[:, 0] - A @ found.coef) - alpha * found.coef
     assert np.abs(gradient).max() <= 1e-9 * np.abs(A.T @ B).max()
-    assert_allclose(
-        found.intercept, np.average(y - X @ found.coef, weights=weight) * fit_intercept, atol=1e-8
-    )
+    assert_allclose(found.intercept, np.average(y - X @ found.coef, weights=weight) * fit_intercept, atol=1e-8)
     if shape[1] > 1000:
         return  # the gradient is the certificate; a decomposition would take seconds
     left, values, right = np.linalg.svd(A, full_matrices=False)
@@ -479,7 +470,7 @@ def test_factor_holds_the_cross_products(name, alpha, fit_intercept):
     values = np.linalg.svd(A, compute_uv=False)
     found = factor.singular_values()
     assert np.all(np.diff(found) <= 1e-12 * values[0])
-    assert_allclose(found, values[: len(found)], rtol=0, atol=1e-7 * values[0])
+    assert_allclose(found, values[: len(found)], rtol=0, atol=1e-7 * max(values[0], 1))
     assert len(found) >= min(A.shape)
     if factor.dual:
         with pytest.raises(np.linalg.LinAlgError):
@@ -503,9 +494,7 @@ def test_inverse_of_the_factor(name, alpha, fit_intercept):
     A, _ = centred_design(problem.X, problem.y, problem.weight, fit_intercept, np.float64)
     kept = factor.scale > 0
     expected = A[:, kept].T @ A[:, kept] + alpha * np.eye(kept.sum())
-    rank = exact_fit(problem.X[:, kept], problem.y, problem.weight, alpha=alpha, fit_intercept=fit_intercept)[
-        2
-    ]
+    rank = exact_fit(problem.X[:, kept], problem.y, problem.weight, alpha=alpha, fit_intercept=fit_intercept)[2]
     if rank < kept.sum():
         with pytest.raises(np.linalg.LinAlgError, match="rank"):
             factor.inverse()

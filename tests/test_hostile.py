@@ -1,6 +1,6 @@
 """Input that nobody should send and somebody will: nothing crashes, and nothing is silently wrong.
 
-Every case ends in the right answer or in an error that says what is wrong; warnings only where they are named.
+Every case ends in the right answer or in an error that says what is wrong; warnings only where named.
 """
 
 import subprocess
@@ -343,9 +343,7 @@ def test_single_precision_overflow_is_not_silent():
     X, y = (a.astype(np.float32) for a in data())
     with pytest.warns(RuntimeWarning, match="overflow"):
         LinearRegression().fit(X * np.float32(1e-30), y * np.float32(1e30))
-    found = LinearRegression().fit(
-        X * np.float32(1e30), y
-    )  # squares overflow in float32, the answer does not
+    found = LinearRegression().fit(X * np.float32(1e30), y)  # squares overflow in float32, the answer does not
     assert_allclose(found.coef_ * np.float32(1e30), LinearRegression().fit(X, y).coef_, rtol=1e-5)
 
 
@@ -543,7 +541,8 @@ options = _core.LeastSquaresOptions()
 class Fake:
     def __init__(self, indices, indptr, data, shape=(6, 3), index=np.int32):
         self.indices, self.indptr = np.array(indices, dtype=index), np.array(indptr, dtype=index)
-        self.data, self.shape, self.format, self.dtype = np.array(data, dtype=float), shape, "csr", np.dtype(float)
+        self.data, self.shape = np.array(data, dtype=float), shape
+        self.format, self.dtype = "csr", np.dtype(float)
 
 
 GOOD = ([0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 4, 5, 6], [1.0, 2, 3, 4, 5, 6])
