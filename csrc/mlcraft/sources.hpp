@@ -19,6 +19,7 @@
 #include "mlcraft/moments/sparse.cpp"
 #include "mlcraft/simd/dispatch.cpp"
 #include "mlcraft/solver/conjugate_gradient.cpp"
+#include "mlcraft/solver/dependence.cpp"
 #include "mlcraft/solver/gradient_descent.cpp"
 #include "mlcraft/solver/least_squares.cpp"
 #include "mlcraft/solver/nonnegative.cpp"

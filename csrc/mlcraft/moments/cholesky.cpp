@@ -26,7 +26,8 @@ void subtract_left(double* a, Index n, Index first, Index width, Index begin, In
 
 }  // namespace
 
-bool cholesky(double* a, Index n, double smallest_pivot, int threads) {
+bool cholesky(double* a, Index n, double smallest_pivot, int threads, std::vector<Index>* dependent) {
+    constexpr double surely_dependent = 1e-11, surely_not = 1e-8;
     if (n < parallel_from) threads = 1;
     for (Index first = 0; first < n; first += panel) {
         const Index width = std::min(panel, n - first), below = first + width;
@@ -43,8 +44,16 @@ bool cholesky(double* a, Index n, double smallest_pivot, int threads) {
                 double sum = a[i * n + j];
                 for (Index k = first; k < j; ++k) sum -= a[i * n + k] * a[j * n + k];
                 if (i == j) {
-                    if (!(sum > smallest_pivot * original[j - first])) return false;
-                    a[i * n + j] = std::sqrt(sum);
+                    const double limit = original[j - first];
+                    if (dependent != nullptr && sum <= surely_dependent * limit) {
+                        dependent->push_back(j);
+                        a[i * n + j] = 0;
+                    } else {
+                        if (!(sum > (dependent != nullptr ? surely_not : smallest_pivot) * limit)) return false;
+                        a[i * n + j] = std::sqrt(sum);
+                    }
+                } else if (a[j * n + j] == 0) {
+                    a[i * n + j] = 0;
                 } else {
                     a[i * n + j] = sum / a[j * n + j];
                 }
@@ -57,7 +66,7 @@ bool cholesky(double* a, Index n, double smallest_pivot, int threads) {
                 for (Index j = first; j < below; ++j) {
                     double sum = a[i * n + j];
                     for (Index k = first; k < j; ++k) sum -= a[i * n + k] * a[j * n + k];
-                    a[i * n + j] = sum / a[j * n + j];
+                    a[i * n + j] = a[j * n + j] == 0 ? 0 : sum / a[j * n + j];
                 }
         });
     }

@@ -7,6 +7,7 @@
 #include "mlcraft/moments/cholesky.hpp"
 #include "mlcraft/moments/sparse.hpp"
 #include "mlcraft/solver/conjugate_gradient.hpp"
+#include "mlcraft/solver/dependence.hpp"
 #include "mlcraft/solver/nonnegative.hpp"
 #include "mlcraft/solver/orthogonal.hpp"
 #include "mlcraft/solver/refinement.hpp"
@@ -91,17 +92,19 @@ private:
                 sums[j] += std::abs(lower[i * p_ + j]);
             }
         for (double s : sums) norm = std::max(norm, s);
-        const bool regular = cholesky(lower.data(), p_, 4 * eps * static_cast<double>(p_), options_.threads);
+        Dependence dependence;
+        const bool regular = factorise(lower, alpha, dependence);
         const double gram_condition = regular ? 1.0 / reciprocal_condition(lower.data(), p_, norm) : INFINITY;
-        out_.condition = std::max(out_.condition, std::sqrt(gram_condition));
-        const Index constants = std::count(constant_.begin(), constant_.end(), true);
         if (!(gram_condition < orthogonal_from)) {
+            out_.condition = INFINITY;
             if (rows_ == nullptr) {
                 out_.status = Status::stalled;
                 return;
             }
             return solve_orthogonal(group, alpha);
         }
+        const std::vector<double> all_scales = scale_;
+        for (Index j : dependence.columns) scale_[j] = 0.0;  // left out until the end
         std::vector<double> b(static_cast<std::size_t>(p_));
         for (Index t : group) {
             for (Index j = 0; j < p_; ++j) b[j] = scale_[j] * m_.xy[j * k_ + t];
@@ -111,23 +114,56 @@ private:
         }
         intercepts(group);
         const bool small = rows_ != nullptr && rows_->rows * p_ <= refine_always;
-        if (rows_ != nullptr && (small || gram_condition > refine_from) &&
-            !refine_group(group, alpha, lower, 1e3 * eps * gram_condition))
-            return solve_orthogonal(group, alpha);
-        set_rank(p_ - constants);
-        keep(std::move(lower), alpha, p_ - constants);
+        const bool refined = rows_ == nullptr || !(small || gram_condition > refine_from) ||
+                             refine_group(group, alpha, lower, 1e3 * eps * gram_condition);
+        scale_ = all_scales;
+        if (!refined) return solve_orthogonal(group, alpha);
+        const Index dependent = static_cast<Index>(dependence.columns.size());
+        const Index rank = p_ - std::count(constant_.begin(), constant_.end(), true) - dependent;
+        out_.condition = dependent > 0 ? INFINITY : std::max(out_.condition, std::sqrt(gram_condition));
+        if (dependent > 0) {
+            for (Index t : group) project_out(dependence.null_vectors, p_, dependent, out_.coef.data() + t * p_, 1);
+            intercepts(group);
+            for (Index e = 0; e < dependent; ++e)
+                std::copy_n(dependence.rows.data() + e * p_, p_, lower.data() + dependence.columns[e] * p_);
+        }
+        set_rank(rank);
+        keep(std::move(lower), alpha, rank);
+    }
+
+    // Cholesky; where it breaks down for want of a penalty, with the dependent columns set aside.
+    bool factorise(std::vector<double>& lower, double alpha, Dependence& dependence) {
+        constexpr std::size_t few = 64;  // more dependences are a matter for QR
+        const double smallest_pivot = 4 * eps * static_cast<double>(p_);
+        if (rows_ == nullptr || alpha > 0) return cholesky(lower.data(), p_, smallest_pivot, options_.threads);
+        std::vector<Index> columns;
+        const std::vector<double> gram = lower;
+        if (cholesky(lower.data(), p_, smallest_pivot, options_.threads, &columns)) {
+            if (columns.empty()) return true;
+            const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), 0.0, options_.threads};
+            if (columns.size() <= few && prove_dependence(*rows_, problem, tolerances(), lower, columns, dependence))
+                return true;
+        }
+        dependence = Dependence{};
+        lower = gram;
+        return cholesky(lower.data(), p_, smallest_pivot, options_.threads);
+    }
+
+    // What rounding leaves of a unit column that depends on others: that of the sums, and that of centring a large
+    // mean.
+    std::vector<double> tolerances() const {
+        std::vector<double> tolerance(static_cast<std::size_t>(p_));
+        const double base = 10 * eps * std::sqrt(static_cast<double>(std::max(rows_->rows, p_)));
+        for (Index j = 0; j < p_; ++j)
+            tolerance[j] = base + 8 * eps * m_.x_size[j] * std::sqrt(m_.weight_sum) * scale_[j];
+        return tolerance;
     }
 
     void solve_orthogonal(const std::vector<Index>& group, double alpha) {
         out_.method = "qr";
         const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), alpha, options_.threads};
         const Triangle triangle = triangularise(*rows_, problem);
-        // what rounding leaves of a column that depends on others: that of the sums, and that of centring a large mean
-        std::vector<double> tolerance(static_cast<std::size_t>(p_));
-        const double base = 10 * eps * std::sqrt(static_cast<double>(std::max(rows_->rows, p_)));
-        for (Index j = 0; j < p_; ++j)
-            tolerance[j] = base + 8 * eps * m_.x_size[j] * std::sqrt(m_.weight_sum) * scale_[j];
-        const MinimumNorm solution = minimum_norm(triangle, scale_.data(), tolerance);
+        const MinimumNorm solution = minimum_norm(triangle, scale_.data(), tolerances());
         for (Index t : group) std::copy_n(solution.coef.data() + t * p_, p_, out_.coef.data() + t * p_);
         intercepts(group);
         const Index constants = std::count(constant_.begin(), constant_.end(), true);

@@ -83,9 +83,6 @@ std::vector<double> Triangle::row_factor(const double* scale, double alpha) cons
     return l;
 }
 
-namespace {
-
-// Rows [begin, begin + count) of the design and the targets, centred, weighted and scaled, column by column.
 void read_design(const RowSource& source, const OrthogonalProblem& problem, Index begin, Index count, double* columns,
                  Index ld) {
     const Index p = source.cols, q = p + source.targets;
@@ -100,6 +97,18 @@ void read_design(const RowSource& source, const OrthogonalProblem& problem, Inde
         for (Index i = 0; i < count; ++i) columns[j * ld + i] = (columns[j * ld + i] - mean) * weight[i] * scale;
     }
 }
+
+void project_out(std::vector<double> null_vectors, Index features, Index count, double* b, Index targets) {
+    require_lapack();
+    std::vector<double> tau, z(b, b + features * targets);
+    factorise(null_vectors, features, count, features, tau);
+    apply_q('T', null_vectors, features, count, features, tau, z, targets, features);
+    for (Index t = 0; t < targets; ++t) std::fill_n(z.begin() + t * features, count, 0.0);
+    apply_q('N', null_vectors, features, count, features, tau, z, targets, features);
+    std::copy(z.begin(), z.end(), b);
+}
+
+namespace {
 
 // Tall and narrow: lanes of rows, each with a triangle of its own, merged in order.
 Triangle triangle_by_rows(const RowSource& source, const OrthogonalProblem& problem) {

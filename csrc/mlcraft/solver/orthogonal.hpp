@@ -30,6 +30,14 @@ struct Triangle {
     std::vector<double> row_factor(const double* scale, double alpha) const;
 };
 
+// Rows [begin, begin + count) of the design and the targets, column by column.
+void read_design(const RowSource& rows, const OrthogonalProblem& problem, Index begin, Index count, double* columns,
+                 Index ld);
+
+// b (targets x features, row-major) minus its part in the span of the `count` null vectors (features x count,
+// column-major): of all solutions the one of least norm.
+void project_out(std::vector<double> null_vectors, Index features, Index count, double* b, Index targets);
+
 Triangle triangularise(const RowSource& rows, const OrthogonalProblem& problem);
 
 // The solution of minimum Euclidean norm in the original (unscaled) coordinates. The rank is decided on the scaled
