@@ -5,8 +5,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -69,6 +71,22 @@ auto visit_compressed(const py::array& data, const py::array& indices, const py:
     return visit(matrix);
 }
 
+// SciPy does not look at the indices it is given; a kernel would follow them out of the arrays.
+template <class I>
+void check_sparse(const py::array& data, const py::array& indices, const py::array& start, Index major, Index minor) {
+    const I *index = static_cast<const I*>(indices.data()), *from = static_cast<const I*>(start.data());
+    bool good = start.size() == major + 1 && from[0] == 0;
+    for (Index i = 0; good && i < major; ++i) good = from[i] <= from[i + 1];
+    good = good && static_cast<Index>(from[major]) <= std::min<Index>(data.size(), indices.size());
+    I low = 0, high = 0;
+    for (Index k = 0, stored = good ? static_cast<Index>(from[major]) : 0; k < stored; ++k) {
+        low = std::min(low, index[k]);
+        high = std::max(high, static_cast<I>(index[k] + 1));
+    }
+    if (!good || low < 0 || static_cast<Index>(high) > minor)
+        throw py::value_error("the indices of the sparse X are not within its shape; X.check_format() tells more");
+}
+
 template <template <class, class> class Sparse, class Visit>
 auto visit_sparse(const py::object& x, Visit&& visit) {
     const py::array data = sparse_part(x, "data"), indices = sparse_part(x, "indices"),
@@ -77,6 +95,12 @@ auto visit_sparse(const py::object& x, Visit&& visit) {
     const bool narrow = has_type<std::int32_t>(indices) && has_type<std::int32_t>(start);
     if (!narrow && !(has_type<std::int64_t>(indices) && has_type<std::int64_t>(start)))
         throw py::type_error("indices and indptr of a sparse X must both be int32 or both int64");
+    constexpr bool by_columns = std::is_same_v<Sparse<double, std::int32_t>, CscMatrix<double, std::int32_t>>;
+    const Index major = by_columns ? shape.second : shape.first, minor = by_columns ? shape.first : shape.second;
+    if (narrow)
+        check_sparse<std::int32_t>(data, indices, start, major, minor);
+    else
+        check_sparse<std::int64_t>(data, indices, start, major, minor);
     if (has_type<double>(data))
         return narrow ? visit_compressed<Sparse, double, std::int32_t>(data, indices, start, shape.first, shape.second,
                                                                        visit)

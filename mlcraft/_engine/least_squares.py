@@ -192,22 +192,29 @@ def _rescaled(X: Any, y: Floats, sample_weight: Floats | None, options: _core.Le
         weight = sample_weight.astype(np.float64) * weight_scale
     scaled = X.astype(np.float64)
     if dense:
-        columns = _power_of_two(np.abs(scaled).max(axis=0, initial=0.0))
+        if options.fit_intercept:  # constant columns get no coefficient, however large they are
+            scaled[:, np.ptp(scaled, axis=0) == 0] = 0.0
+        sizes = np.abs(scaled).max(axis=0, initial=0.0)
     else:
-        columns = np.full(X.shape[1], _power_of_two(np.abs(scaled.data).max(initial=0.0)))
+        sizes = np.full(X.shape[1], np.abs(scaled.data).max(initial=0.0))
+    columns, common_scale = _power_of_two(sizes), _power_of_two(sizes.max(initial=0.0))
     targets = y.astype(np.float64).reshape(len(y), -1)
     heights = _power_of_two(np.abs(targets).max(axis=0, initial=0.0))
     alpha = list(options.alpha)
     # a penalty or a minimum norm ties the columns together
     tied = any(a != 0 for a in alpha) or X.shape[0] <= X.shape[1]
     for common in (True,) if tied else (False, True):
-        scale = np.full_like(columns, columns.min(initial=1.0)) if common else columns
+        scale = np.full_like(columns, common_scale) if common else columns
         with np.errstate(over="ignore", under="ignore"):
             options.alpha = [float(np.float64(a) * weight_scale * scale[0] ** 2) if a else 0.0 for a in alpha]
             design = scaled * scale if dense else scaled * scale[0]
-        solution = _core.least_squares(design, targets * heights, weight, options)
+        attempt = _core.least_squares(design, targets * heights, weight, options)
+        if common and not tied and attempt.status == "not_finite":
+            break  # the scales are too far apart for one of them
+        solution, used = attempt, scale
         if solution.status != "rank_deficient":
             break
+    scale = used
     if solution.status == "not_finite":
         raise NonFiniteError("X, y or sample_weight leaves the range of double precision")
     fit = _as_fit(solution, np.dtype(np.float64), 2)
@@ -244,6 +251,10 @@ def _power_of_two(size: Any) -> NDArray[np.float64]:
     return scale
 
 
+def _readable(X: Floats, coef: Floats) -> bool:
+    return X.flags.aligned and coef.flags.aligned and coef.flags.c_contiguous and coef.ndim > 0
+
+
 def predict_linear(X: Any, coef: Floats, intercept: Any) -> Floats:
     """
     Compute ``X @ coef.T + intercept``.
@@ -259,9 +270,10 @@ def predict_linear(X: Any, coef: Floats, intercept: Any) -> Floats:
     -------
     ndarray of shape (n_samples,) or (n_samples, n_targets)
     """
-    if isinstance(X, np.ndarray) and X.dtype == coef.dtype:
+    if isinstance(X, np.ndarray) and X.dtype == coef.dtype and _readable(X, coef):
         result = _core.predict_linear(X, coef, intercept)
         if result is not None:
             return result
-    product: Floats = X @ coef.T + intercept
+    with np.errstate(invalid="ignore", over="ignore"):
+        product: Floats = X @ coef.T + intercept
     return product

@@ -266,6 +266,7 @@ void solve_tall(const Moments& moments, const RowSource* rows, const LeastSquare
         solution.status = Status::not_finite;
     } else {
         TallProblem(moments, rows, options, solution).solve();
+        check_finite(solution);
     }
 }
 
@@ -348,6 +349,7 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
         solution.iterations = std::max(solution.iterations, s.iterations);
         if (s.status != Status::converged) solution.status = s.status;
     }
+    check_finite(solution);
     return solution;
 }
 

@@ -53,6 +53,14 @@ struct LeastSquaresSolution {
     Factor factor;
 };
 
+// Coefficients beyond the range of double precision are no solution.
+inline void check_finite(LeastSquaresSolution& solution) {
+    double check = 0;
+    for (double c : solution.coef) check += c * 0;
+    for (double c : solution.intercept) check += c * 0;
+    if (check != 0) solution.status = Status::not_finite;
+}
+
 template <class T>
 LeastSquaresSolution solve_dense(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight,
                                  const LeastSquaresOptions& options);

@@ -25,6 +25,13 @@ public:
         out_.intercept.assign(static_cast<std::size_t>(k_), 0.0);
         find_means();
         if (out_.status == Status::not_finite) return;
+        if (std::all_of(square_.begin(), square_.end(), [](double s) { return s == 0; })) {
+            for (Index t = 0; t < k_; ++t) out_.intercept[t] = options_.fit_intercept ? y_mean_[t] : 0.0;
+            std::vector<double> lower(static_cast<std::size_t>(n_ * n_), 0.0);
+            for (Index i = 0; i < n_; ++i) lower[i * n_ + i] = std::sqrt(alpha(0));
+            out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha(0), true, 0, false};
+            return;  // nothing varies: no rank, no coefficients
+        }
         const std::vector<double> gram = dual_gram(rows_, mean_.data(), root_.data(), options_.threads);
         std::vector<bool> done(static_cast<std::size_t>(k_), false);
         for (Index t = 0; t < k_; ++t) {
@@ -225,6 +232,7 @@ private:
 
 void solve_wide(const RowSource& rows, const LeastSquaresOptions& options, LeastSquaresSolution& solution) {
     WideProblem(rows, options, solution).solve();
+    check_finite(solution);
 }
 
 }  // namespace mlcraft
