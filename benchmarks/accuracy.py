@@ -139,10 +139,7 @@ def _estimator(module: str, **options: Any) -> Callable[[Certified], Any]:
 def _statsmodels(method: str) -> Callable[[Certified], Any]:
     def solve(problem: Certified) -> Any:
         return (
-            importlib.import_module("statsmodels.api")
-            .OLS(problem.y, _with_constant(problem))
-            .fit(method=method)
-            .params
+            importlib.import_module("statsmodels.api").OLS(problem.y, _with_constant(problem)).fit(method=method).params
         )
 
     return solve
@@ -192,9 +189,7 @@ def main(arguments: argparse.Namespace) -> int:
             raise AssertionError(f"{problem.name}: the rational solution differs from the stored one")
         cells = [f"{found[title]:.1f}" if title in found else "-" for _, title, _ in SOLVERS]
         reached = mark(found["mlcraft"] >= limit - 1.0) if "mlcraft" in found else "-"
-        table.rows.append(
-            [problem.name, f"{len(problem.y)} x {problem.X.shape[1]}", f"{limit:.1f}", *cells, reached]
-        )
+        table.rows.append([problem.name, f"{len(problem.y)} x {problem.X.shape[1]}", f"{limit:.1f}", *cells, reached])
         figures.append(
             {
                 "set": problem.name,
@@ -205,9 +200,7 @@ def main(arguments: argparse.Namespace) -> int:
     if not table.rows:
         print("no certified problems at hand: set MLCRAFT_SHARED to the folder that holds reference/nist")
         return 0
-    table.notes.append(
-        "Limit: what exact arithmetic gives on the same float64 columns. NIST prints 15 digits at most."
-    )
+    table.notes.append("Limit: what exact arithmetic gives on the same float64 columns. NIST prints 15 digits at most.")
     table.show()
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -18,11 +18,7 @@ MARKERS = {"sklearnex": "o", "statsmodels": "s", "glum": "D", "numpy": "^"}
 def _speed_ups(case: dict[str, Any]) -> dict[str, float]:
     """Times as fast as scikit-learn, for everybody measured."""
     measured = {name: entry["median"] for name, entry in case["contestants"].items() if entry["median"]}
-    return (
-        {name: measured[BASELINE] / seconds for name, seconds in measured.items()}
-        if BASELINE in measured
-        else {}
-    )
+    return {name: measured[BASELINE] / seconds for name, seconds in measured.items()} if BASELINE in measured else {}
 
 
 def _short(value: float) -> str:
@@ -108,9 +104,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         raise SystemExit("nothing to draw: scikit-learn was not measured")
     titles, rows = [title for title, _ in cases], [ratios for _, ratios in cases]
     everything = [ratio for ratios in rows for ratio in ratios.values()]
-    plt.rcParams.update(
-        {"font.size": 11, "font.family": "sans-serif", "text.color": INK, "axes.labelcolor": INK}
-    )
+    plt.rcParams.update({"font.size": 11, "font.family": "sans-serif", "text.color": INK, "axes.labelcolor": INK})
     height = 1.75 + 0.5 * len(cases)
     figure, axes = plt.subplots(figsize=(10, height), dpi=160, facecolor="white")
     figure.subplots_adjust(left=0.285, right=0.925, top=1.0 - 0.95 / height, bottom=0.8 / height)

@@ -121,9 +121,7 @@ def _time_cell(result: CaseResult, name: str) -> str:
     if not timing.measured:
         return "fails\n" + timing.error.partition(":")[0]
     gap = result.gaps[name]
-    return f"{duration(timing.median)} ({duration(timing.minimum)})\n" + (
-        "wrong" if math.isinf(gap) else f"{gap:.0e}"
-    )
+    return f"{duration(timing.median)} ({duration(timing.minimum)})\n" + ("wrong" if math.isinf(gap) else f"{gap:.0e}")
 
 
 def _ratio_cells(result: CaseResult) -> list[str]:
@@ -139,9 +137,7 @@ def _ratio_cells(result: CaseResult) -> list[str]:
     return [f"{result.speed_up():.1f}", target, best, fraction]
 
 
-def as_table(
-    results: list[CaseResult], limits: Limits, contestants: list[Contestant], *, quick: bool
-) -> Table:
+def as_table(results: list[CaseResult], limits: Limits, contestants: list[Contestant], *, quick: bool) -> Table:
     """The one table of the benchmark."""
     present = {contestant.name for contestant in contestants}
     titles = [contestant.title.replace("NumPy normal", "NumPy\nnormal") for contestant in CONTESTANTS]
@@ -214,18 +210,10 @@ def _number(value: float) -> float | None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the rows and little time for each case"
-    )
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="cases whose name contains one of these words"
-    )
-    parser.add_argument(
-        "--repeats", type=int, metavar="R", help="samples of everybody (default: as the time allows)"
-    )
-    parser.add_argument(
-        "--budget", type=float, metavar="SECONDS", help="time for each case (default 15, quick 1)"
-    )
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows and little time for each case")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="cases whose name contains one of these words")
+    parser.add_argument("--repeats", type=int, metavar="R", help="samples of everybody (default: as the time allows)")
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help="time for each case (default 15, quick 1)")
     parser.add_argument(
         "--peers",
         nargs="+",

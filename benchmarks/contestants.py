@@ -93,9 +93,7 @@ def _statsmodels(problem: Problem) -> Call | None:
         n, p = problem.X.shape
         penalty = np.full(p + 1, problem.alpha / n)
         penalty[0] = 0.0  # the constant is a column of its own there and must not be penalised
-        return lambda: api.OLS(problem.y, api.add_constant(problem.X)).fit_regularized(
-            alpha=penalty, L1_wt=0.0
-        )
+        return lambda: api.OLS(problem.y, api.add_constant(problem.X)).fit_regularized(alpha=penalty, L1_wt=0.0)
     if problem.sample_weight is not None:
         return lambda: api.WLS(problem.y, api.add_constant(problem.X), weights=problem.sample_weight).fit()
     return lambda: api.OLS(problem.y, api.add_constant(problem.X)).fit()

@@ -205,9 +205,7 @@ def as_cells(row: Row, timings: dict[str, Timing], limit: Limit) -> list[str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--quick", action="store_true", help="matrices of 16 MB instead of 160 MB, two samples"
-    )
+    parser.add_argument("--quick", action="store_true", help="matrices of 16 MB instead of 160 MB, two samples")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="rows with one of these, e.g. 'float64 C'")
     parser.add_argument("--columns", nargs="+", type=int, metavar="P", help="numbers of columns")
     parser.add_argument("--repeats", type=int, metavar="R", help="samples of everybody")

@@ -132,9 +132,7 @@ def main(arguments: argparse.Namespace) -> int:
     headers = ["X", "variant", "X [MB]"]
     for contestant in contestants:
         headers.append(f"{contestant.title}\nextra [MB] (share of X)")
-    table = Table(
-        "Extra memory while fitting", [*headers, f"at most {100 * SHARE:.0f} % of X + {SQUARES} p²"]
-    )
+    table = Table("Extra memory while fitting", [*headers, f"at most {100 * SHARE:.0f} % of X + {SQUARES} p²"])
     figures = []
     for n, p in _shapes(arguments.quick):
         for variant, options in VARIANTS.items():
@@ -148,9 +146,7 @@ def main(arguments: argparse.Namespace) -> int:
                     continue
                 extra, x_bytes = measured["extra"], measured["x"]
                 cells.append(f"{extra / MEGABYTE:.1f} ({100 * extra / x_bytes:.1f} %)")
-                figures.append(
-                    {"rows": n, "columns": p, "variant": variant, "contestant": contestant.name, **measured}
-                )
+                figures.append({"rows": n, "columns": p, "variant": variant, "contestant": contestant.name, **measured})
                 if contestant.name == OURS:
                     itemsize = np.dtype(options.get("dtype", "float64")).itemsize
                     # threads, their stacks and the allocator's arenas: a fixed couple of megabytes

@@ -95,9 +95,7 @@ def reference(problem: Problem) -> Reference:
     penalty = problem.alpha / scale**2
     solve = _non_negative if problem.positive else _least_squares
     scaled = solve(Z, Y, penalty)
-    gradient = (
-        penalty[:, None] * scaled - Z.T @ (Y - Z @ scaled) if problem.positive else np.zeros_like(scaled)
-    )
+    gradient = penalty[:, None] * scaled - Z.T @ (Y - Z @ scaled) if problem.positive else np.zeros_like(scaled)
     gradient = np.where(scaled > 0, 0.0, np.maximum(gradient, 0.0))
     coef = scaled / scale[:, None]
     return Reference(

@@ -36,9 +36,7 @@ print(seconds, len(sys.modules), ",".join(name for name in {heavy!r} if name in 
 def import_once(statement: str) -> tuple[float, int, str] | None:
     """Seconds, number of modules, and the heavy ones among them; None when it cannot be imported."""
     code = f"import sys; sys.path[:] = {sys.path!r}\n" + _CODE.format(statement=statement, heavy=HEAVY)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False)
     if done.returncode:
         return None
     seconds, modules, *heavy = done.stdout.split()
@@ -74,9 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
                 result[2] or "none",
             ]
         )
-    table.notes.append(
-        f"Machine: {machine()}. {repeats} fresh processes each, interleaved, files in the disk cache."
-    )
+    table.notes.append(f"Machine: {machine()}. {repeats} fresh processes each, interleaved, files in the disk cache.")
     table.show()
     if arguments.json:
         arguments.json.write_text(json.dumps(samples, indent=1) + "\n", encoding="utf-8")

@@ -38,9 +38,7 @@ class Table:
         b      20 ms
         """
         grid = [[cell.split("\n") for cell in row] for row in [self.headers, *self.rows]]
-        widths = [
-            max(len(line) for row in grid for line in row[column]) for column in range(len(self.headers))
-        ]
+        widths = [max(len(line) for row in grid for line in row[column]) for column in range(len(self.headers))]
         lines = [self.title]
         for number, row in enumerate(grid):
             for level in range(max(len(cell) for cell in row)):
@@ -75,9 +73,7 @@ class Table:
         for row in self.rows:
             table.add_row(*[text_class(cell, style=_style(cell)) for cell in row])
         console = console_class()
-        needed = console.measure(
-            table, options=console.options.update(max_width=10_000, width=10_000)
-        ).maximum
+        needed = console.measure(table, options=console.options.update(max_width=10_000, width=10_000)).maximum
         console_class(width=max(console.width, needed), soft_wrap=False).print(table)
         for note in self.notes:
             print(note)

@@ -67,9 +67,7 @@ def check_array(name: str, array: NDArray[Any]) -> None:
 
 def write_container(path: str, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> None:
     """Write header and arrays; readers of `path` see the old file or the new one, never half of it."""
-    specs = [
-        {"dtype": _dtype_name(array), "shape": list(array.shape), "order": _order(array)} for array in arrays
-    ]
+    specs = [{"dtype": _dtype_name(array), "shape": list(array.shape), "order": _order(array)} for array in arrays]
     try:
         text = json.dumps(
             header | {"arrays": specs}, allow_nan=False, ensure_ascii=False, separators=(",", ":")
@@ -170,9 +168,7 @@ def _read_file(path: str) -> bytes:
 
 def _parse_header(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(
-            text.decode("utf-8"), object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant
-        )
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_refuse_repeats, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ModelFileError("its header is not proper JSON") from None
     if not isinstance(header, dict):

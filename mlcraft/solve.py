@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -137,21 +136,17 @@ def solve(
     _check_number("tol", tol)
     if step is not None:
         _check_number("step", step, positive=True)
-    if not isinstance(max_iter, Integral) or max_iter < 0:
+    if not _is_count(max_iter):
         raise ValueError(f"max_iter must be a non-negative integer, got {max_iter!r}")
-    from sklearn.utils.validation import _check_sample_weight, check_X_y
+    from sklearn.utils.validation import _check_sample_weight
 
-    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order=None, y_numeric=True)
-    if isinstance(X, np.ndarray):
-        X = np.require(X, requirements="A")
-    y = np.require(y.astype(X.dtype, copy=False), requirements="A")
-    fit_intercept = bool(fit_intercept)
+    design, target = _checked(X, y)
     weight = None
     if sample_weight is not None:
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        weight = _check_sample_weight(sample_weight, design, dtype=design.dtype, ensure_non_negative=True)
     if solver == "direct":
-        return _direct(X, y, weight, alpha, fit_intercept)
-    found = _descend(X, y, weight, alpha, fit_intercept, solver == "nesterov", step, max_iter, tol)
+        return _direct(design, target, weight, alpha, bool(fit_intercept))
+    found = _descend(design, target, weight, alpha, bool(fit_intercept), solver == "nesterov", step, max_iter, tol)
     message = _MESSAGES[found.status].format(max_iter=max_iter, gradient=found.gradient_norm)
     if found.status != "converged":
         from sklearn.exceptions import ConvergenceWarning
@@ -169,8 +164,21 @@ def solve(
     )
 
 
+def _checked(X: Any, y: Any) -> tuple[Any, Any]:
+    from sklearn.utils.validation import check_X_y
+
+    X, y = check_X_y(X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order=None, y_numeric=True)
+    if isinstance(X, np.ndarray):
+        X = np.require(X, requirements="A")
+    return X, np.require(y.astype(X.dtype, copy=False), requirements="A")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and bool(value >= 0)
+
+
 def _check_number(name: str, value: Any, *, positive: bool = False) -> None:
-    if not isinstance(value, Real) or not 0 <= value < float("inf") or (positive and value == 0):
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value < float("inf") or (positive and value == 0):
         raise ValueError(f"{name} must be a finite {'positive' if positive else 'non-negative'} number, got {value!r}")
 
 

@@ -53,9 +53,7 @@ def _unsorted_csr(X: NDArray[Any]) -> Any:
     values = np.repeat(np.where(start, values / 2, values), repeat)
     counts = np.bincount(np.repeat(rows, repeat), minlength=X.shape[0])
     indices = np.repeat(columns, repeat).astype(np.int32)
-    return sparse.csr_array(
-        (values, indices, np.append(0, np.cumsum(counts)).astype(np.int32)), shape=X.shape
-    )
+    return sparse.csr_array((values, indices, np.append(0, np.cumsum(counts)).astype(np.int32)), shape=X.shape)
 
 
 DENSE: dict[str, Callable[[NDArray[Any]], Any]] = {
@@ -320,6 +318,4 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         _one_row,
     )
 }
-REGULAR = [
-    name for name, make in PROBLEMS.items() if not make().traits
-]  # unique solution, more rows than columns
+REGULAR = [name for name, make in PROBLEMS.items() if not make().traits]  # unique solution, more rows than columns

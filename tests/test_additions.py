@@ -62,9 +62,7 @@ ESTIMATORS = [name for name in linear_model.__all__ if inspect.isclass(getattr(l
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimator_is_checked_stored_and_a_drop_in(name):
     ours, theirs = getattr(linear_model, name), getattr(sklearn.linear_model, name)
-    assert f"{name}()" in text(HERE / "test_sklearn_suite.py"), (
-        "scikit-learn's estimator checks do not run on it"
-    )
+    assert f"{name}()" in text(HERE / "test_sklearn_suite.py"), "scikit-learn's estimator checks do not run on it"
     assert name in model_file._ESTIMATORS, "model files do not hold it"
     assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys()
     defaults = {key: value.default for key, value in inspect.signature(theirs).parameters.items()}

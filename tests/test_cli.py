@@ -51,9 +51,7 @@ def shared(name: str) -> str:
 def call(*arguments: str, width: int = 100, text: str | None = None) -> Any:
     """Run a command in this process."""
     runner = testing.CliRunner()
-    return runner.invoke(
-        app, list(arguments), env={"COLUMNS": str(width)}, input=text, catch_exceptions=False
-    )
+    return runner.invoke(app, list(arguments), env={"COLUMNS": str(width)}, input=text, catch_exceptions=False)
 
 
 def refused(*arguments: str, text: str | None = None) -> str:
@@ -149,9 +147,7 @@ def test_ridge_scales_the_columns_and_leaves_standard_errors_out(small: Path) ->
     # the same in other units
     frame = pl.read_csv(small)
     frame.with_columns(pl.col("size") * 1000).write_csv(small.parent / "grams.csv")
-    ours, theirs = (
-        run_fit(FitOptions(str(path), "price", alpha=10.0)) for path in (small, small.parent / "grams.csv")
-    )
+    ours, theirs = (run_fit(FitOptions(str(path), "price", alpha=10.0)) for path in (small, small.parent / "grams.csv"))
     assert ours.comparison.scores.r2 == pytest.approx(theirs.comparison.scores.r2, abs=1e-12)
     value = {line.name: line.value for line in ours.coefficients}["size"]
     assert value == pytest.approx(1000 * {line.name: line.value for line in theirs.coefficients}["size"])
@@ -190,14 +186,9 @@ def test_numbers_agree_with_a_plain_computation() -> None:
     power = frame["horsepower"].fill_null(float("nan")).to_numpy().copy()
     hole = np.isnan(power)
     power[hole] = np.nanmedian(power[train])
-    columns = {
-        name: frame[name].to_numpy().astype(float) for name in frame.columns if name not in ("name", "origin")
-    }
+    columns = {name: frame[name].to_numpy().astype(float) for name in frame.columns if name not in ("name", "origin")}
     columns |= {"horsepower": power, "horsepower missing": hole.astype(float)}
-    columns |= {
-        f"origin={level}": (frame["origin"] == level).to_numpy().astype(float)
-        for level in ("europe", "japan")
-    }
+    columns |= {f"origin={level}": (frame["origin"] == level).to_numpy().astype(float) for level in ("europe", "japan")}
     y = columns.pop("mpg")
     matrix = statsmodels.add_constant(np.column_stack(list(columns.values())))
     fit = statsmodels.OLS(y[train], matrix[train]).fit()
@@ -376,9 +367,7 @@ def test_predict_with_an_estimator_saved_in_python(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.array(lines[1:], dtype=float), estimator.predict(frame), rtol=1e-14)
     frame.loc[3, "b"] = np.nan
     frame.to_csv(tmp_path / "t.csv", index=False)
-    assert "column 'b' has no number in row 4" in refused(
-        "predict", str(tmp_path / "m.mlc"), str(tmp_path / "t.csv")
-    )
+    assert "column 'b' has no number in row 4" in refused("predict", str(tmp_path / "m.mlc"), str(tmp_path / "t.csv"))
 
 
 def test_the_model_file_is_readable_in_python(small: Path) -> None:
@@ -444,10 +433,7 @@ def test_errors_about_the_target(cells: list[str], message: str, tmp_path: Path)
 def test_no_usable_column(tmp_path: Path) -> None:
     data = csv(tmp_path, "y,name,c\n" + "".join(f"{i * i % 17},name{i},7\n" for i in range(40)))
     message = refused("fit", data, "--target", "y")
-    assert (
-        "no usable column is left to predict 'y' from ('name' has 32 different texts in 32 rows; 'c' is"
-        in message
-    )
+    assert "no usable column is left to predict 'y' from ('name' has 32 different texts in 32 rows; 'c' is" in message
 
 
 def test_errors_about_model_files(small: Path) -> None:
@@ -459,9 +445,7 @@ def test_errors_about_model_files(small: Path) -> None:
     model.write_bytes(content[:-40])
     assert "damaged model file (wrong checksum)" in refused("predict", str(model), data)
     model.write_bytes(content[:8] + b"\x09\0\0\0" + content[12:])
-    assert "was written by a newer mlcraft (format 9, this one reads 1)" in refused(
-        "predict", str(model), data
-    )
+    assert "was written by a newer mlcraft (format 9, this one reads 1)" in refused("predict", str(model), data)
     assert "is not an mlcraft model file" in refused("predict", data, data)
     model.write_bytes(content)
     assert "lacks 5 columns the model needs: 'size'" in refused("predict", str(model), HOUSING)
@@ -492,9 +476,7 @@ def test_errors_about_outputs(small: Path) -> None:
         folder.chmod(0o700)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--alpha", "-1"], ["--test-size", "1"], ["--seed", "x"], ["--nonsense"]]
-)
+@pytest.mark.parametrize("arguments", [["--alpha", "-1"], ["--test-size", "1"], ["--seed", "x"], ["--nonsense"]])
 def test_wrong_options_end_with_2(arguments: list[str]) -> None:
     assert call("fit", *arguments).exit_code == 2
 
@@ -542,9 +524,7 @@ def test_a_pipe_gets_plain_text_and_an_error_code(tmp_path: Path) -> None:
 
 
 def test_an_ascii_terminal_gets_question_marks_not_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text(
-        "größe,y\n" + "".join(f"{i % 7},{i * i % 17}\n" for i in range(60)), "utf-8"
-    )
+    (tmp_path / "t.csv").write_text("größe,y\n" + "".join(f"{i % 7},{i * i % 17}\n" for i in range(60)), "utf-8")
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     result = run_process("fit", str(tmp_path / "t.csv"), "-t", "y", env=environment)
     assert result.returncode == 0, result.stderr
@@ -577,9 +557,7 @@ def test_without_its_packages_the_command_gives_a_hint() -> None:
         "from mlcraft.cli import main\n"
         "main()\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert result.stderr == "The mlcraft command needs typer, rich: pip install 'mlcraft[cli]'\n"
     assert result.stdout == ""

@@ -39,9 +39,7 @@ def table_of(folder: Path, text: str | bytes, name: str = "t.csv", **options: An
 
 
 def table_from(**columns: Any) -> Table:
-    made = {
-        name: tables._from_polars(pl.Series(name, values), name, None) for name, values in columns.items()
-    }
+    made = {name: tables._from_polars(pl.Series(name, values), name, None) for name, values in columns.items()}
     return Table(made, len(next(iter(made.values()))))
 
 
@@ -78,9 +76,7 @@ def test_kinds_of_csv_columns(cells: list[str], kind: str, values: list[float], 
     np.testing.assert_allclose(column.values, values, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "cells", [["a", "b", "None", "1"], ["1", "1_000", "2", "3"], ["x", "1970-13-01", "", "y"]]
-)
+@pytest.mark.parametrize("cells", [["a", "b", "None", "1"], ["1", "1_000", "2", "3"], ["x", "1970-13-01", "", "y"]])
 def test_text_stays_text(cells: list[str], tmp_path: Path) -> None:
     column = table_of(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in cells)).columns["a"]
     assert column.kind == "text"
@@ -239,9 +235,7 @@ def test_expected_kinds_bend_what_can_be_bent(tmp_path: Path) -> None:
     assert columns["when"].values.tolist() == [18262.0, 18263.0]
     assert np.isnan(columns["size"].values).all()
     assert "extra" not in columns
-    pl.DataFrame({"code": [1, 2], "flag": [1, 0], "when": [True, False]}).write_parquet(
-        tmp_path / "t.parquet"
-    )
+    pl.DataFrame({"code": [1, 2], "flag": [1, 0], "when": [True, False]}).write_parquet(tmp_path / "t.parquet")
     columns = read_table(tmp_path / "t.parquet", {"code": "text", "flag": "text", "when": "text"}).columns
     assert columns["code"].levels == ("1", "2")
     assert columns["when"].levels == ("false", "true")
@@ -366,9 +360,7 @@ def test_dates_become_days_and_what_varies() -> None:
     assert encoding.matrix[:3, 0].tolist() == [0, 1, 2]
     february = names.index("d month=Feb")
     assert encoding.matrix[30:33, february].tolist() == [0, 1, 1]
-    assert said(encoding, "date", "d").startswith(
-        "days since 2020-01-01, month (baseline Jan), weekday (baseline"
-    )
+    assert said(encoding, "date", "d").startswith("days since 2020-01-01, month (baseline Jan), weekday (baseline")
 
 
 def test_short_spans_have_no_seasons() -> None:
@@ -449,9 +441,7 @@ def test_copies_are_dropped() -> None:
 
 
 def test_names_never_collide() -> None:
-    table = table_from(
-        **{"y": Y, "c": ["p", "q"] * 100, "c=q": np.sin(np.arange(N)), "c=q (2)": np.cos(np.arange(N))}
-    )
+    table = table_from(**{"y": Y, "c": ["p", "q"] * 100, "c=q": np.sin(np.arange(N)), "c=q (2)": np.cos(np.arange(N))})
     names = encode(table).encoder.names
     assert len(set(names)) == len(names) == 3
 
@@ -467,9 +457,7 @@ def test_scaling_divides_by_the_training_spread() -> None:
 
 def test_lacking_columns_are_named_with_likely_ones() -> None:
     encoder = encode(table_from(y=Y, width=np.sin(np.arange(N)), b=np.cos(np.arange(N)))).encoder
-    with pytest.raises(
-        CommandError, match=r"lacks 1 column the model needs: 'width' \(is it 'Width' for 'width'\?\)"
-    ):
+    with pytest.raises(CommandError, match=r"lacks 1 column the model needs: 'width' \(is it 'Width' for 'width'\?\)"):
         encoder.transform(table_from(Width=Y, b=Y))
 
 

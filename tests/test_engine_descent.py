@@ -48,9 +48,7 @@ def scaled_gradient(X, y, coef, intercept, weight=None, alpha=0.0, fit_intercept
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(
-    ("n", "p"), [(n, p) for n in ROWS for p in (1, 7)] + [(300, 40), (65, 300), (40, 700)]
-)
+@pytest.mark.parametrize(("n", "p"), [(n, p) for n in ROWS for p in (1, 7)] + [(300, 40), (65, 300), (40, 700)])
 @pytest.mark.parametrize("storage", ["c", "f", "every_other", "csr32", "csr64"])
 @every_dtype
 def test_pass_on_whole_numbers_is_exact(storage, n, p, weighted, dtype):
@@ -139,9 +137,7 @@ def test_certificate(storage, weighted, alpha, fit_intercept, accelerated):
     total = weight.sum() if weighted else len(y)
     direct = fit_least_squares(X, y, sample_weight=w, alpha=alpha * total, fit_intercept=fit_intercept)
     size = X.std(axis=0)
-    assert_allclose(
-        found.coef * size, direct.coef * size, rtol=0, atol=1e-5 * np.abs(direct.coef * size).max()
-    )
+    assert_allclose(found.coef * size, direct.coef * size, rtol=0, atol=1e-5 * np.abs(direct.coef * size).max())
 
 
 @pytest.mark.parametrize("accelerated", [False, True])
@@ -153,9 +149,7 @@ def test_single_precision_ends_where_its_rounding_does(storage, accelerated):
     assert scaled_gradient(X, y, found.coef, found.intercept, weight) < 2e-5
     direct = fit_least_squares(X.astype(float), y.astype(float), sample_weight=weight.astype(float))
     size = X.std(axis=0)
-    assert_allclose(
-        found.coef * size, direct.coef * size, rtol=0, atol=1e-3 * np.abs(direct.coef * size).max()
-    )
+    assert_allclose(found.coef * size, direct.coef * size, rtol=0, atol=1e-3 * np.abs(direct.coef * size).max())
 
 
 @pytest.mark.parametrize("accelerated", [False, True])
@@ -202,9 +196,7 @@ def test_a_step_too_large_diverges_and_leaves_the_best_iterate(step, accelerated
     assert np.isfinite(found.coef).all()
     start = squared.value_and_gradient(X, y, np.zeros(6), 0.0)[0]
     assert found.objective <= start * (1 + 1e-12)
-    assert_allclose(
-        found.objective, squared.value_and_gradient(X, y, found.coef, found.intercept)[0], rtol=1e-10
-    )
+    assert_allclose(found.objective, squared.value_and_gradient(X, y, found.coef, found.intercept)[0], rtol=1e-10)
 
 
 @pytest.mark.parametrize("accelerated", [False, True])
@@ -215,9 +207,7 @@ def test_an_early_stop_tells_the_truth(max_iter, accelerated):
     assert (found.status, found.iterations) == ("max_iter", max_iter)
     value = squared.value_and_gradient(X, y, found.coef, found.intercept, weight)[0]
     assert_allclose(found.objective, value, rtol=1e-12)
-    assert_allclose(
-        found.gradient_norm, scaled_gradient(X, y, found.coef, found.intercept, weight), rtol=1e-6
-    )
+    assert_allclose(found.gradient_norm, scaled_gradient(X, y, found.coef, found.intercept, weight), rtol=1e-6)
 
 
 def test_a_step_below_the_default_is_taken():

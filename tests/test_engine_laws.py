@@ -45,9 +45,7 @@ def test_whole_weights_are_repeated_rows(kind, n, p):
         tall = fit_least_squares(X[repeated], y[repeated], **KINDS[kind])
         found = fit_least_squares(X, y, sample_weight=counts.astype(float), **KINDS[kind])
         first = X[repeated] @ tall.coef + tall.intercept
-        assert_allclose(
-            X[repeated] @ found.coef + found.intercept, first, rtol=0, atol=1e-8 * np.abs(y).max()
-        )
+        assert_allclose(X[repeated] @ found.coef + found.intercept, first, rtol=0, atol=1e-8 * np.abs(y).max())
         return
     same(fit(kind, X, y, counts.astype(float)), fit(kind, X[repeated], y[repeated]))
 

@@ -128,9 +128,7 @@ def test_sums_over_samples_are_double(dtype):
     for storage in ("c", "f", "csr32", "csc32"):
         matrix = _core.Matrix(STORAGES[storage](X))
         steps = range(0, n, 256)  # as the solvers call it: a block of rows at a time
-        found = sum(
-            matrix.transposed_times(np.ones(256)[: min(256, n - i)], i, min(i + 256, n))[0] for i in steps
-        )
+        found = sum(matrix.transposed_times(np.ones(256)[: min(256, n - i)], i, min(i + 256, n))[0] for i in steps)
         assert_allclose(found, exact, rtol=1e-5)
         assert_allclose(matrix.gram()[0, 0], (X.astype(np.float64) ** 2).sum(), rtol=1e-12)
         assert_allclose(matrix.column(0, 0.0, np.ones(n))[0], exact, rtol=1e-11)

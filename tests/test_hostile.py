@@ -150,6 +150,23 @@ def test_wrong_shapes_raise(name, X, y):
         make(name).fit(X, y)
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (0, 0)])
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_engine_needs_a_row(shape, positive):
+    for X in (np.empty(shape), sparse.csr_array(shape)):
+        with pytest.raises(ValueError, match="no rows"):
+            fit_least_squares(X, np.empty(0), positive=positive)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_engine_does_without_columns(positive, fit_intercept):
+    for X in (np.empty((3, 0)), sparse.csr_array((3, 0))):
+        found = fit_least_squares(X, np.array([1.0, 2.0, 6.0]), positive=positive, fit_intercept=fit_intercept)
+        assert found.coef.shape == (0,)
+        assert found.intercept == (3.0 if fit_intercept else 0.0)
+
+
 @pytest.mark.parametrize(
     "weight",
     [np.ones(29), np.ones(31), np.ones((30, 1)), np.ones((30, 2)), -np.ones(30), np.zeros(30), ["a"] * 30],

@@ -141,9 +141,7 @@ def test_weights_are_repeated_rows_and_zero_removes_a_row(order):
     X, y, weight = problem(400, order=order)
     repeats = weight.astype(int)
     repeated, y_repeated = np.repeat(X, repeats, axis=0), np.repeat(y, repeats)
-    np.testing.assert_allclose(
-        jit.weighted_gram(X, weight), jit.weighted_gram(repeated), rtol=1e-12, atol=1e-9
-    )
+    np.testing.assert_allclose(jit.weighted_gram(X, weight), jit.weighted_gram(repeated), rtol=1e-12, atol=1e-9)
     found, expected = jit.moments(X, y, weight), jit.moments(repeated, y_repeated)
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-11, atol=1e-10, err_msg=name)
@@ -287,9 +285,7 @@ def test_descent_reaches_the_closed_form(dtype, order, weighted, fit_intercept, 
     assert not fit_intercept or abs(slope) < 20 * rtol
 
 
-@pytest.mark.parametrize(
-    ("name", "target", "tol"), [("diabetes", "target", 1e-8), ("longley", "TOTEMP", 1e-6)]
-)
+@pytest.mark.parametrize(("name", "target", "tol"), [("diabetes", "target", 1e-8), ("longley", "TOTEMP", 1e-6)])
 def test_acceleration_needs_fewer_steps_on_real_data(name, target, tol):
     path = DATA / f"{name}.parquet"
     pandas = pytest.importorskip("pandas")
@@ -514,9 +510,7 @@ def test_twins_agree_with_the_compiled_kernels(core, dtype, order, weighted):
         mine, engine = jit.moments(X, y, weight, fit_intercept), core.moments(X, y, weight, fit_intercept)
         for name, value in mine.items():
             theirs = getattr(engine, name)
-            np.testing.assert_allclose(
-                value, theirs, rtol=rtol, atol=rtol * np.abs(value).max(), err_msg=name
-            )
+            np.testing.assert_allclose(value, theirs, rtol=rtol, atol=rtol * np.abs(value).max(), err_msg=name)
 
 
 @pytest.mark.parametrize("solver", ["direct", "gd", "nesterov"])

@@ -71,9 +71,7 @@ def python_files() -> list[Path]:
 
 def included(path: Path) -> list[tuple[str, bool]]:
     """Names in the #include lines, and whether they stand in quotes."""
-    lines = re.findall(
-        r'^\s*#\s*include\s*(["<])([^">]+)[">]', path.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    lines = re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]', path.read_text(encoding="utf-8"), re.MULTILINE)
     return [(name, mark == '"') for mark, name in lines]
 
 
@@ -177,9 +175,7 @@ def test_all_definitions_are_in_the_single_translation_unit():
     assert written == there
 
 
-@pytest.mark.parametrize(
-    "path", [*cpp_files(), *python_files()], ids=lambda path: path.relative_to(ROOT).as_posix()
-)
+@pytest.mark.parametrize("path", [*cpp_files(), *python_files()], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_stay_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST[path.suffix]
 
@@ -192,9 +188,7 @@ def test_bindings_stay_thin():
 
 def guests_of(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(sorted({set(GUESTS)!r} & set(sys.modules)))"
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     return set(ast.literal_eval(run.stdout))
 
 

@@ -179,8 +179,7 @@ def test_solver_names_follow_sklearns_rules(solver, intercept, positive, as_spar
             assert models[0].n_iter_.shape == models[1].n_iter_.shape
     options.pop("fit_intercept")
     outcome, expected = (
-        error_of(lambda module=module: module.ridge_regression(Z, y, 1.0, **options))
-        for module in (ours, theirs)
+        error_of(lambda module=module: module.ridge_regression(Z, y, 1.0, **options)) for module in (ours, theirs)
     )
     assert_same_error(outcome, expected)
 
@@ -384,9 +383,7 @@ def test_meta_estimators():
     assert search.best_params_["alpha"] == 0.1
     bagged = BaggingRegressor(LinearRegression(), n_estimators=5, random_state=0, max_features=3).fit(X, y)
     assert bagged.score(X, y) > 0.5
-    stacked = StackingRegressor(
-        [("a", LinearRegression()), ("b", Ridge())], final_estimator=LinearRegression()
-    )
+    stacked = StackingRegressor([("a", LinearRegression()), ("b", Ridge())], final_estimator=LinearRegression())
     assert stacked.fit(X, y).score(X, y) > 0.9
     several = MultiOutputRegressor(Ridge()).fit(X, np.column_stack([y, -y]))
     assert_allclose(several.predict(X)[:, 0], -several.predict(X)[:, 1])

@@ -170,12 +170,8 @@ def test_a_newer_format_says_so(tmp_path: Path) -> None:
 # --- files made to do harm: the checksum is right, the content is not -----------------------------
 
 
-def forge(
-    path: Path, header: bytes, payload: bytes = b"", *, version: int = 1, length: int | None = None
-) -> None:
-    content = (
-        struct.pack("<8sIQ", MAGIC, version, len(header) if length is None else length) + header + payload
-    )
+def forge(path: Path, header: bytes, payload: bytes = b"", *, version: int = 1, length: int | None = None) -> None:
+    content = struct.pack("<8sIQ", MAGIC, version, len(header) if length is None else length) + header + payload
     path.write_bytes(content + hashlib.sha256(content).digest())
 
 
@@ -218,9 +214,7 @@ def test_the_forger_can_forge(tmp_path: Path) -> None:
         (b"{}", b"", {"version": 0}),
     ],
 )
-def test_a_hostile_header_is_refused(
-    header: bytes, payload: bytes, options: dict[str, int], tmp_path: Path
-) -> None:
+def test_a_hostile_header_is_refused(header: bytes, payload: bytes, options: dict[str, int], tmp_path: Path) -> None:
     forge(tmp_path / "m.mlc", header, payload, **options)
     with pytest.raises(ModelFileError, match="is not a sound model file"):
         load_model(tmp_path / "m.mlc")
@@ -310,9 +304,7 @@ def test_a_hostile_description_is_refused(path: str, value: Any, tmp_path: Path)
         load_model(tmp_path / "m.mlc")
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", PAYLOAD[:-1], PAYLOAD + bytes(8), np.array([1.0, np.nan]).tobytes()]
-)
+@pytest.mark.parametrize("payload", [b"", PAYLOAD[:-1], PAYLOAD + bytes(8), np.array([1.0, np.nan]).tobytes()])
 def test_a_hostile_payload_is_refused(payload: bytes, tmp_path: Path) -> None:
     forge(tmp_path / "m.mlc", json.dumps(sound_header()).encode(), payload)
     with pytest.raises(ModelFileError, match="is not a sound model file"):
@@ -340,9 +332,7 @@ def test_hostile_classes_are_refused(classes: Any, label_type: Any, tmp_path: Pa
 
 @pytest.mark.parametrize("depth", [100, 900])
 def test_deep_nesting_is_refused_or_read_but_never_a_crash(depth: int, tmp_path: Path) -> None:
-    header = json.dumps(sound_header()).replace(
-        '"alpha": 1.0', '"alpha": ' + '{"list":[' * depth + "]}" * depth
-    )
+    header = json.dumps(sound_header()).replace('"alpha": 1.0', '"alpha": ' + '{"list":[' * depth + "]}" * depth)
     forge(tmp_path / "m.mlc", header.encode(), PAYLOAD)
     with pytest.raises(ModelFileError, match="is not a sound model file") if depth > 450 else nullcontext():
         load_model(tmp_path / "m.mlc")

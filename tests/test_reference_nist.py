@@ -59,10 +59,7 @@ def test_the_estimator_has_all_digits_by_default(shared, name):
     intercept = case["model"]["intercept"]
     model = LinearRegression(fit_intercept=intercept).fit(X, y)
     found = np.append(model.intercept_, model.coef_) if intercept else model.coef_
-    assert (
-        digits(found, case["certified"]["coef"])
-        >= case["exact_float64_columns"]["lre_coef_vs_certified"] - 0.5
-    )
+    assert digits(found, case["certified"]["coef"]) >= case["exact_float64_columns"]["lre_coef_vs_certified"] - 0.5
     # least squares does not care for the order or the unit of the columns
     turned = LinearRegression(fit_intercept=intercept).fit(X[:, ::-1] * 2.0**40, y)
     assert digits(turned.coef_[::-1] * 2.0**40, model.coef_) >= 14.5

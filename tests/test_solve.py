@@ -176,9 +176,7 @@ def test_hostile_data_raise(X, y, solver):
         solve(X, y, solver=solver)
 
 
-@pytest.mark.parametrize(
-    "scales", [(1e300, 1), (1e-300, 1), (1, 1e300), (1, 1e-300), (1e300, 1e300), (1e-300, 1e-300)]
-)
+@pytest.mark.parametrize("scales", [(1e300, 1), (1e-300, 1), (1, 1e300), (1, 1e-300), (1e300, 1e300), (1e-300, 1e-300)])
 @every_solver
 def test_no_silent_nonsense_far_from_one(data, solver, scales):
     """Right, or an error, or a warning that the solver did not get there."""

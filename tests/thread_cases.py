@@ -45,9 +45,7 @@ def ols_columns_first() -> tuple[np.ndarray, ...]:
 
 
 def ridge_many_targets() -> tuple[np.ndarray, ...]:
-    return least_squares(
-        *problem(20_000, 40, targets=5), "cholesky", alpha=np.array([0.0, 0.0, 1.0, 10.0, 1e3])
-    )
+    return least_squares(*problem(20_000, 40, targets=5), "cholesky", alpha=np.array([0.0, 0.0, 1.0, 10.0, 1e3]))
 
 
 def weighted() -> tuple[np.ndarray, ...]:
@@ -74,8 +72,8 @@ def sparse_rows() -> tuple[np.ndarray, ...]:
 
 
 def sparse_wide() -> tuple[np.ndarray, ...]:
-    X = sparse.random_array((6_000, 8_000), density=0.01, rng=rng, format="csr")
-    return least_squares(X, rng.standard_normal(6_000), "conjugate_gradient", alpha=1.0)
+    X = sparse.random_array((9_000, 9_500), density=0.006, rng=rng, format="csr")
+    return least_squares(X, rng.standard_normal(9_000), "conjugate_gradient", alpha=1.0)
 
 
 def nonnegative() -> tuple[np.ndarray, ...]:
@@ -115,6 +113,18 @@ def dependent_columns() -> tuple[np.ndarray, ...]:
 def dependent_many_columns() -> tuple[np.ndarray, ...]:
     X, y = problem(2_000, 200)
     X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    return least_squares(X, y, "qr")
+
+
+def dependent_very_many_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(2_000, 300)
+    X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    return least_squares(X, y, "qr")
+
+
+def wide_dependent_rows() -> tuple[np.ndarray, ...]:
+    X, y = problem(400, 900)
+    X[7] = X[3]
     return least_squares(X, y, "qr")
 
 
@@ -172,6 +182,8 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         refined,
         dependent_columns,
         dependent_many_columns,
+        dependent_very_many_columns,
+        wide_dependent_rows,
         wide,
         wide_ridge,
         gradient_descent,
@@ -193,5 +205,10 @@ def digest(name: str) -> str:
 
 
 if __name__ == "__main__":
-    threads = _core.available_threads()
-    print(json.dumps({"threads": threads, "digests": {name: digest(name) for name in CASES}}))
+    digests = {}
+    for name in CASES:
+        try:
+            digests[name] = digest(name)
+        except Exception as error:
+            digests[name] = f"error: {error}"
+    print(json.dumps({"threads": _core.available_threads(), "digests": digests}))

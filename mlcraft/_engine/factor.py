@@ -19,7 +19,7 @@ class Factor:
     Triangular factor of the penalised, centred and weighted cross-products of a least-squares fit.
 
     With S = diag(scale) and M = (X - mean)' W (X - mean) + alpha I, ``lower @ lower.T`` is S M S. Columns without
-    spread have scale zero and do not take part. For a wide design (``dual``) it is the n x n matrix of the rows instead.
+    spread have scale zero and do not take part. For a wide design (``dual``) it is the n x n matrix of the rows.
 
     Attributes
     ----------

@@ -99,9 +99,7 @@ def fit(
     ] = None,
     alpha: Annotated[
         float,
-        typer.Option(
-            min=0.0, metavar="A", help="Strength of the ridge penalty; 0 is ordinary least squares."
-        ),
+        typer.Option(min=0.0, metavar="A", help="Strength of the ridge penalty; 0 is ordinary least squares."),
     ] = 0.0,
     test_size: Annotated[
         float, typer.Option(min=0.01, max=0.9, metavar="SHARE", help="Share of the rows to hold out.")
@@ -109,9 +107,7 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random split.")] = 0,
     drop: Annotated[
         list[str] | None,
-        typer.Option(
-            "--drop", metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False
-        ),
+        typer.Option("--drop", metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False),
     ] = None,
     keep: Annotated[
         list[str] | None,
@@ -126,9 +122,7 @@ def fit(
         str | None,
         typer.Option("--save", metavar="MODEL.mlc", help="Write the model to a file.", show_default=False),
     ] = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Show everything: long lists are cut otherwise.")
-    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show everything: long lists are cut otherwise.")] = False,
 ) -> None:
     """Run ``mlcraft fit``."""
     with _plain_errors():

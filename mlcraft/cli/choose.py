@@ -40,9 +40,7 @@ class Notice:
     text: str = ""
 
 
-def plan_column(
-    column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool
-) -> Plan | None:
+def plan_column(column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool) -> Plan | None:
     """Plan one column; None, with a notice why, if it is dropped."""
     name = column.name
     n_present = int((~column.missing[rows]).sum())
@@ -59,9 +57,7 @@ def plan_column(
     return None
 
 
-def _plan_number(
-    column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool
-) -> NumberPlan | None:
+def _plan_number(column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool) -> NumberPlan | None:
     name, values = column.name, column.values[rows]
     present = values[~np.isnan(values)]
     indicator = len(present) < len(values)
@@ -82,9 +78,7 @@ def _plan_number(
     if indicator:
         count = len(values) - len(present)
         notices.append(
-            Notice(
-                "missing", name, f"{count:,} filled with {'median ' * (column.kind != 'boolean')}{fill:,g}"
-            )
+            Notice("missing", name, f"{count:,} filled with {'median ' * (column.kind != 'boolean')}{fill:,g}")
         )
     return NumberPlan(name, column.kind, fill, indicator)
 
@@ -101,9 +95,7 @@ def _identifier(column: Column) -> str | None:
     return None
 
 
-def _plan_text(
-    column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool
-) -> CategoryPlan | None:
+def _plan_text(column: Column, rows: NDArray[np.intp], notices: list[Notice], *, forced: bool) -> CategoryPlan | None:
     name, codes = column.name, column.codes[rows]
     counts = np.bincount(codes[codes >= 0], minlength=len(column.levels))
     n_levels, n_present = int((counts > 0).sum()), int(counts.sum())
@@ -113,9 +105,7 @@ def _plan_text(
         return None
     note = f"; {column.note}" if column.note else ""
     if not forced and n_levels > max(20, 0.5 * n_present):
-        notices.append(
-            Notice("dropped", name, f"has {n_levels:,} different texts in {n_present:,} rows{note}")
-        )
+        notices.append(Notice("dropped", name, f"has {n_levels:,} different texts in {n_present:,} rows{note}"))
         return None
     own = {*plan.levels, plan.baseline}
     n_own = sum(int(count) for level, count in zip(column.levels, counts, strict=True) if level in own)
@@ -127,9 +117,7 @@ def _plan_text(
     return plan
 
 
-def choose_levels(
-    name: str, codes: NDArray[np.int32], levels: Sequence[str], *, missing_level: bool
-) -> CategoryPlan:
+def choose_levels(name: str, codes: NDArray[np.int32], levels: Sequence[str], *, missing_level: bool) -> CategoryPlan:
     """Choose baseline, own columns and pool for the levels found in `codes` (-1 is missing).
 
     A level needs 5 rows and 0.5 % of the rows for a column of its own; the others share one, ``(other)``, if
@@ -161,16 +149,12 @@ def choose_levels(
     return CategoryPlan(name, own, baseline, pooled, other, missing)
 
 
-def _describe_levels(
-    plan: CategoryPlan, n_levels: int, codes: NDArray[np.int32], levels: Sequence[str]
-) -> str:
+def _describe_levels(plan: CategoryPlan, n_levels: int, codes: NDArray[np.int32], levels: Sequence[str]) -> str:
     """Say how many levels there are, what the baseline is, and what was pooled."""
     n_missing = int((codes < 0).sum())
     text = f"{n_levels:,} levels against baseline '{plan.baseline}'"
     if plan.pooled:
-        n_rows = int(
-            np.isin(np.array([*levels, ""], dtype=object)[codes], np.array(plan.pooled, dtype=object)).sum()
-        )
+        n_rows = int(np.isin(np.array([*levels, ""], dtype=object)[codes], np.array(plan.pooled, dtype=object)).sum())
         place = OTHER if plan.other else "the baseline"
         who = listing(plan.pooled, limit=1) if len(plan.pooled) < 3 else f"{len(plan.pooled):,} rare levels"
         text += f"; {who} ({n_rows:,} {'row' if n_rows == 1 else 'rows'}) counted as {place}"
@@ -203,9 +187,7 @@ def _plan_date(column: Column, rows: NDArray[np.intp], notices: list[Notice]) ->
     notices.append(Notice("date", name, text))
     fill = float(np.median(present)) - first
     if indicator:
-        notices.append(
-            Notice("missing", name, f"{len(days) - len(present):,} filled with median {_day(fill + first)}")
-        )
+        notices.append(Notice("missing", name, f"{len(days) - len(present):,} filled with median {_day(fill + first)}"))
     return DatePlan(name, first, fill, indicator, tuple(parts))
 
 

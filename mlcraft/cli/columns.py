@@ -123,9 +123,7 @@ def check_kind(column: Column, expect: Kind | None) -> Column:
         distinct, inverse = np.unique(column.values, return_inverse=True)
         levels = [_as_level(value, column.kind) for value in distinct.tolist()]
         return _as_text(column.name, *_strip(inverse.astype(np.int32), levels))
-    raise CommandError(
-        f"column '{column.name}' should hold {_plural(expect)}, but it holds {_plural(column.kind)}"
-    )
+    raise CommandError(f"column '{column.name}' should hold {_plural(expect)}, but it holds {_plural(column.kind)}")
 
 
 def _as_level(value: float, kind: Kind) -> str:

@@ -45,9 +45,7 @@ class Comparison:
     lost_columns: int
 
 
-def split_rows(
-    rows: NDArray[np.intp], test_size: float, seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split_rows(rows: NDArray[np.intp], test_size: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Part `rows` at random into training and test rows, each in the order of the file.
 
     Examples
@@ -91,9 +89,7 @@ def compare(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they would say is said by the diagnosis
         while not _steady(len(times), time.perf_counter() - begin):
-            times.append(
-                (_fit_seconds(estimator, x_train, y_train), _fit_seconds(reference, x_train, y_train))
-            )
+            times.append((_fit_seconds(estimator, x_train, y_train), _fit_seconds(reference, x_train, y_train)))
     predicted, reference_predicted = estimator.predict(x_test), reference.predict(x_test)
     seconds, reference_seconds = np.median(times, axis=0).tolist()
     return Comparison(

@@ -133,17 +133,13 @@ def doubt_columns(
         findings.append(Finding(what, "Coefficients are rough. Drop columns, add rows or use --alpha."))
     if design is None:
         if n_rows > n_columns + 1:
-            findings.append(
-                Finding(f"More than {MAX_COLUMNS:,} columns.", "How they go together was not looked at.")
-            )
+            findings.append(Finding(f"More than {MAX_COLUMNS:,} columns.", "How they go together was not looked at."))
         return findings
     for group in design.dependent[:3]:
         what = f"{listing([names[index] for index in group])} determine each other exactly."
         tables = list(dict.fromkeys(sources[index] for index in group))
         way_out = f"Leave one out, such as --drop '{tables[-1]}'" if len(tables) > 1 else "Use --alpha"
-        findings.append(
-            Finding(what, f"Their single coefficients mean nothing; predictions are sound. {way_out}.")
-        )
+        findings.append(Finding(what, f"Their single coefficients mean nothing; predictions are sound. {way_out}."))
     return [*findings, *_near_dependence(design, names), *_lone_rows(design, matrix, names, rows)]
 
 
@@ -199,11 +195,7 @@ def doubt_target(target: NDArray[np.float64]) -> list[Finding]:
     distinct, counts = np.unique(target, return_counts=True)
     if len(distinct) == 2:
         what = f"The target has two values only, {distinct[0]:g} and {distinct[1]:g}."
-        return [
-            Finding(
-                what, "A line can leave that range; such targets are for classification, which comes later."
-            )
-        ]
+        return [Finding(what, "A line can leave that range; such targets are for classification, which comes later.")]
     findings = []
     usual = float(np.median(counts))
     for end, word in ((-1, "largest"), (0, "smallest")):
@@ -248,11 +240,7 @@ def doubt_residuals(
         findings.append(Finding(what, "The standard errors above assume even spread; do not lean on them."))
     if abs(skewness) > 1.0:
         what = f"Errors are lopsided: the large ones lie {'above' if skewness > 0 else 'below'} the line"
-        logs = (
-            " All targets are positive: their logarithm may fit better."
-            if target.min() > 0 < skewness
-            else ""
-        )
+        logs = " All targets are positive: their logarithm may fit better." if target.min() > 0 < skewness else ""
         advice = f"Few rows weigh much.{logs}"
         findings.append(Finding(f"{what} (skewness {skewness:.1f}).", advice))
     n_far = int((np.abs(standard) > 6.0).sum())
@@ -278,9 +266,7 @@ def doubt_scores(training_r2: float, r2: float, n_test: int, leaders: Sequence[s
     findings = []
     if r2 > 0.99:
         what = f"The fit is suspiciously good: held-out R2 {r2:.6f}."
-        advice = (
-            f"Is the target computed from {listing(leaders, joiner='or')}? --drop what is not known in time."
-        )
+        advice = f"Is the target computed from {listing(leaders, joiner='or')}? --drop what is not known in time."
         findings.append(Finding(what, advice))
     if r2 < 0.0:
         what = "The held-out rows are predicted worse than by the mean."

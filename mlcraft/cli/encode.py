@@ -49,9 +49,7 @@ class Encoder:
         """Name the columns a table must have, and what they must hold; for `read_table`."""
         return {plan.column: plan.kind for plan in self.plans}
 
-    def transform(
-        self, table: Table, rows: NDArray[np.intp] | None = None
-    ) -> tuple[NDArray[np.float64], list[str]]:
+    def transform(self, table: Table, rows: NDArray[np.intp] | None = None) -> tuple[NDArray[np.float64], list[str]]:
         """Make the matrix (Fortran order) of some rows, and warnings about values the fit has not seen."""
         missing = [plan.column for plan in self.plans if plan.column not in table.columns]
         if missing:
@@ -155,9 +153,7 @@ def encoder_from_state(state: object) -> Encoder:
     if not isinstance(state, Mapping):
         raise ModelFileError("the model file does not describe the columns of a table")
     if state.get("version") != _STATE_VERSION:
-        raise ModelFileError(
-            f"the model file describes its columns in version {state.get('version')!r}, not 1"
-        )
+        raise ModelFileError(f"the model file describes its columns in version {state.get('version')!r}, not 1")
     target, plan_states = state.get("target"), state.get("plans")
     kept, names, scale = state.get("kept"), state.get("names"), state.get("scale")
     fault = ModelFileError("the model file describes its columns wrongly")
@@ -167,9 +163,7 @@ def encoder_from_state(state: object) -> Encoder:
     n_sources = sum(len(plan.names) for plan in plans)
     if not all(type(index) is int and 0 <= index < n_sources for index in kept) or len(set(kept)) < len(kept):
         raise fault
-    if not (
-        isinstance(names, list) and len(names) == len(kept) and all(isinstance(name, str) for name in names)
-    ):
+    if not (isinstance(names, list) and len(names) == len(kept) and all(isinstance(name, str) for name in names)):
         raise fault
     if scale is not None and not (
         isinstance(scale, list)

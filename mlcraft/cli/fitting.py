@@ -93,9 +93,7 @@ def run_fit(options: FitOptions) -> FitResult:
         raise CommandError(
             f"the target '{target}' is constant among the {len(train):,} training rows; try another --seed"
         )
-    encoding = fit_encoder(
-        table, train, target=target, drop=options.drop, keep=options.keep, scale=options.alpha > 0.0
-    )
+    encoding = fit_encoder(table, train, target=target, drop=options.drop, keep=options.keep, scale=options.alpha > 0.0)
     if encoding.matrix.shape[1] == 0:
         reasons = "; ".join(f"'{notice.column}' {notice.text}" for notice in encoding.notices[:3])
         raise CommandError(
@@ -155,8 +153,7 @@ def _target_values(column: Column) -> NDArray[np.float64]:
     if column.kind == "text":
         found = f"{len(column.levels):,} different texts: {listing(column.levels, limit=3)}"
         raise CommandError(
-            f"the target '{column.name}' holds text ({found});"
-            " mlcraft fit predicts numbers, classification comes later"
+            f"the target '{column.name}' holds text ({found}); mlcraft fit predicts numbers, classification comes later"
         )
     raise CommandError(f"the target '{column.name}' holds neither numbers nor text")
 
@@ -165,18 +162,14 @@ def _check_values(values: NDArray[np.float64], target: str) -> None:
     if len(values) == 0:
         raise CommandError(f"the target '{target}' is empty: no row has a value")
     if len(values) < MIN_ROWS:
-        raise CommandError(
-            f"too few rows: only {len(values)} with a value of '{target}', and {MIN_ROWS} are needed"
-        )
+        raise CommandError(f"too few rows: only {len(values)} with a value of '{target}', and {MIN_ROWS} are needed")
     if values.min() == values.max():
         raise CommandError(
             f"the target '{target}' is constant ({values[0]:,g} in every row); there is nothing to predict"
         )
     with np.errstate(over="ignore"):
         if not np.isfinite(np.square(values - values.mean()).sum()):
-            raise CommandError(
-                f"the target '{target}' has values too large to square; give it in another unit"
-            )
+            raise CommandError(f"the target '{target}' has values too large to square; give it in another unit")
 
 
 def _study(

@@ -81,9 +81,7 @@ class CategoryPlan:
         rest = len(self.levels) if self.other else -1
         known = {level: index for index, level in enumerate(self.levels)}
         known |= dict.fromkeys(self.pooled, rest) | {self.baseline: -1}
-        lookup = np.array(
-            [known.get(level, rest) for level in levels] + [self._missing_index()], dtype=np.int32
-        )
+        lookup = np.array([known.get(level, rest) for level in levels] + [self._missing_index()], dtype=np.int32)
         where = lookup[codes]
         unseen = np.array([level not in known for level in levels] + [False], dtype=bool)
         present: list[int] = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels) + 1)[1:]).tolist()
@@ -93,9 +91,7 @@ class CategoryPlan:
             n_rows = int(unseen[codes].sum())
             rows = "1 row holds a level" if n_rows == 1 else f"{n_rows:,} rows hold levels"
             shown = listing(new, limit=3)
-            warnings.append(
-                f"{self.column}: {rows} unseen when the model was fitted ({shown}), counted as {place}"
-            )
+            warnings.append(f"{self.column}: {rows} unseen when the model was fitted ({shown}), counted as {place}")
         n_missing = int((codes < 0).sum())
         if n_missing and self.missing == "unseen":
             warnings.append(
@@ -203,9 +199,7 @@ def plan_from_state(state: object) -> Plan:
             return _category_from_state(state)
         case "date":
             parts = tuple(_part_from_state(part) for part in entry.items("parts"))
-            return DatePlan(
-                name, entry.number("origin"), entry.number("fill"), entry.flag("indicator"), parts
-            )
+            return DatePlan(name, entry.number("origin"), entry.number("fill"), entry.flag("indicator"), parts)
         case other:
             raise ModelFileError(f"the model file holds a column plan of unknown kind '{other}'")
 

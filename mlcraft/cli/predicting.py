@@ -61,9 +61,7 @@ def open_model(path: str) -> tuple[Any, Encoder, bool]:
         else:
             estimator, encoder = model, _bare_encoder(path, model)
     except FileNotFoundError:
-        raise CommandError(
-            f"there is no model file '{path}'; make one with: mlcraft fit ... --save {path}"
-        ) from None
+        raise CommandError(f"there is no model file '{path}'; make one with: mlcraft fit ... --save {path}") from None
     except ModelFileError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
@@ -77,13 +75,9 @@ def _bare_encoder(path: str, estimator: Any) -> Encoder:
     kind = type(estimator).__name__
     names = getattr(estimator, "feature_names_in_", None)
     if kind == "RidgeClassifier" or estimator.coef_.ndim != 1:
-        raise CommandError(
-            f"'{path}' holds a {kind} for classes or several targets; load it with mlcraft.load_model"
-        )
+        raise CommandError(f"'{path}' holds a {kind} for classes or several targets; load it with mlcraft.load_model")
     if names is None:
-        raise CommandError(
-            f"'{path}' holds a {kind} that knows no column names; load it with mlcraft.load_model"
-        )
+        raise CommandError(f"'{path}' holds a {kind} that knows no column names; load it with mlcraft.load_model")
     del estimator.feature_names_in_  # the matrix comes without names, in the right order
     plans = tuple(NumberPlan(str(name), "number", 0.0, False) for name in names)
     return Encoder("", plans, tuple(range(len(plans))), tuple(plan.column for plan in plans))

@@ -192,15 +192,11 @@ def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) 
         _add_coefficient(table, line, show_error=show_errors, is_intercept=line is result.intercept)
     console.print(table)
     if len(shown) < len(lines):
-        console.print(
-            Text(f"  {len(lines) - len(shown):,} more with smaller effects; --all shows them", style="dim")
-        )
+        console.print(Text(f"  {len(lines) - len(shown):,} more with smaller effects; --all shows them", style="dim"))
     explained = "effect: change of the prediction when the column grows by one standard deviation"
     if not has_errors:
         why = (
-            "with a penalty they would be too small"
-            if result.options.alpha > 0.0
-            else "too many columns for the rows"
+            "with a penalty they would be too small" if result.options.alpha > 0.0 else "too many columns for the rows"
         )
         explained += f"; no standard errors: {why}"
     _remark(console, explained)
@@ -240,9 +236,7 @@ def _agreement(result: FitResult) -> str:
     comparison = result.comparison
     difference = comparison.largest_difference / (float(np.std(result.values)) or 1.0)
     if difference <= 1e-6:
-        return (
-            f"predictions equal to {difference:.0e} of the target's sd" if difference else "equal predictions"
-        )
+        return f"predictions equal to {difference:.0e} of the target's sd" if difference else "equal predictions"
     text = f"predictions differ by up to {number(difference, 2)} of the target's sd"
     if comparison.lost_columns > 0:
         lost = plural(comparison.lost_columns, "column")

@@ -95,9 +95,7 @@ def _read_bytes(path: str | Path) -> bytes:
 
 
 def _read_parquet(path: str, data: bytes, expect: Mapping[str, Kind | None] | None) -> Table:
-    broken = CommandError(
-        f"'{path}' begins like a Parquet file but cannot be read; it is damaged or cut short"
-    )
+    broken = CommandError(f"'{path}' begins like a Parquet file but cannot be read; it is damaged or cut short")
     try:
         import polars as pl
     except ImportError:
@@ -136,9 +134,7 @@ def _read_csv(path: str, data: bytes, expect: Mapping[str, Kind | None] | None) 
             frame = filled
     names = _wanted(frame.columns, expect)
     comma = separator == ";"
-    columns = [
-        _from_polars(frame[name], name, (expect or {}).get(name), decimal_comma=comma) for name in names
-    ]
+    columns = [_from_polars(frame[name], name, (expect or {}).get(name), decimal_comma=comma) for name in names]
     table = _table(columns, frame.height)
     table.remarks = remarks + header_remarks
     return table
@@ -159,9 +155,7 @@ def _to_utf8(path: str, data: bytes) -> tuple[bytes, list[str]]:
             try:
                 return data.decode(encoding).encode(), []
             except UnicodeDecodeError:
-                raise CommandError(
-                    f"'{path}' begins like {encoding} text but is not; is it a table?"
-                ) from None
+                raise CommandError(f"'{path}' begins like {encoding} text but is not; is it a table?") from None
     if b"\0" in data[:4096]:
         raise CommandError(f"'{path}' is not a text file; mlcraft reads CSV and Parquet, also .gz")
     try:
@@ -188,9 +182,7 @@ def _header(path: str, data: bytes, separator: str) -> tuple[list[str], list[str
     """Return the names of the columns: trimmed, empty ones numbered, repeated ones told apart."""
     raw = [name.strip() for name in _first_record(data, separator)]
     if raw and all(_is_number(name) for name in raw):
-        raise CommandError(
-            f"the first line of '{path}' holds numbers, not column names; add a line with the names"
-        )
+        raise CommandError(f"the first line of '{path}' holds numbers, not column names; add a line with the names")
     names: list[str] = []
     remarks: list[str] = []
     for position, name in enumerate(raw, start=1):
@@ -235,9 +227,7 @@ def _from_polars(series: pl.Series, name: str, expect: Kind | None, *, decimal_c
         days = _floats(series.cast(pl.Datetime("us")).to_physical()) / _MICROSECONDS_PER_DAY
         return check_kind(valued_column(name, "date", days), expect)
     if dtype == pl.Duration:
-        return check_kind(
-            valued_column(name, "number", _floats(series.dt.total_microseconds()) / 1e6), expect
-        )
+        return check_kind(valued_column(name, "number", _floats(series.dt.total_microseconds()) / 1e6), expect)
     if dtype == pl.Null:
         return check_kind(valued_column(name, "number", np.full(len(series), np.nan)), expect)
     if dtype not in (pl.String, pl.Categorical, pl.Enum):
@@ -261,9 +251,7 @@ def _floats(series: pl.Series) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _read_parquet_with_pyarrow(
-    data: bytes, expect: Mapping[str, Kind | None] | None, broken: CommandError
-) -> Table:
+def _read_parquet_with_pyarrow(data: bytes, expect: Mapping[str, Kind | None] | None, broken: CommandError) -> Table:
     try:
         import pyarrow.parquet
     except ImportError:
@@ -288,9 +276,7 @@ def _from_pyarrow(array: pa.ChunkedArray, name: str, expect: Kind | None) -> Col
         merged = array.combine_chunks()
         merged = merged.chunk(0) if isinstance(merged, pa.ChunkedArray) else merged
         codes = merged.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
-        return text_column(
-            name, codes, [str(level) for level in merged.dictionary.to_pylist()], expect=expect
-        )
+        return text_column(name, codes, [str(level) for level in merged.dictionary.to_pylist()], expect=expect)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         days = _pyarrow_floats(array.cast(pa.timestamp("us")).cast(pa.int64())) / _MICROSECONDS_PER_DAY
         return check_kind(valued_column(name, "date", days), expect)

@@ -72,9 +72,7 @@ class _Launcher:
 _launcher = _Launcher()
 
 
-def launch(
-    every_lane: Callable[..., None], one_lane: Callable[..., None], lanes: int, *arguments: object
-) -> None:
+def launch(every_lane: Callable[..., None], one_lane: Callable[..., None], lanes: int, *arguments: object) -> None:
     """Run a kernel over all lanes: in parallel when that is worth it and safe, else one after the other."""
     if lanes == 1 or _launcher.forked:
         for lane in range(lanes):

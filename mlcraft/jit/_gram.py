@@ -20,9 +20,7 @@ PANEL_STRIDE = PANEL_ROWS + 8
 TILE = 8  # columns of a tile: two tiles of the buffer fit in the first-level cache
 
 
-def weighted_gram(
-    X: ArrayLike, sample_weight: ArrayLike | None = None, shift: ArrayLike | None = None
-) -> Doubles:
+def weighted_gram(X: ArrayLike, sample_weight: ArrayLike | None = None, shift: ArrayLike | None = None) -> Doubles:
     r"""Weighted Gram matrix of the shifted columns, without a copy of ``X``.
 
     .. math:: G = (X - 1 s')' \operatorname{diag}(w) (X - 1 s'), \qquad
@@ -68,9 +66,7 @@ def weighted_gram(
     return gram
 
 
-def shifted_gram(
-    X: Floats, Y: Floats, sample_weight: Doubles, shift: Doubles
-) -> tuple[Doubles, Doubles, float]:
+def shifted_gram(X: Floats, Y: Floats, sample_weight: Doubles, shift: Doubles) -> tuple[Doubles, Doubles, float]:
     """Gram matrix and weighted column sums of ``Z = [X, Y] - shift``, and the sum of the weights.
 
     Takes arrays as the functions of ``_arrays`` return them. A NaN or infinity anywhere reaches the diagonal
@@ -108,9 +104,7 @@ def _weigh(panel: Doubles, sample_weight: Doubles, first: int, last: int, weight
 
 
 @compiled
-def _four_dots(
-    a: Doubles, b: Doubles, c: Doubles, d: Doubles, rows: int
-) -> tuple[float, float, float, float]:
+def _four_dots(a: Doubles, b: Doubles, c: Doubles, d: Doubles, rows: int) -> tuple[float, float, float, float]:
     ac = ad = bc = bd = 0.0
     for i in range(rows):
         ac += a[i] * c[i]

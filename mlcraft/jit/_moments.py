@@ -23,9 +23,7 @@ class Moments(TypedDict):
     yy: Doubles
 
 
-def moments(
-    X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True
-) -> Moments:
+def moments(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, fit_intercept: bool = True) -> Moments:
     r"""Weighted moments of ``X`` and ``y`` in one pass that does not cancel.
 
     With :math:`W = \sum_i w_i`, :math:`\bar x = \sum_i w_i x_i / W` and likewise :math:`\bar y`,
@@ -91,9 +89,7 @@ def moments(
     )
 
 
-def _pass(
-    X: Floats, Y: Floats, weight: Doubles, shift: Doubles, centred: bool
-) -> tuple[float, Doubles, Doubles]:
+def _pass(X: Floats, Y: Floats, weight: Doubles, shift: Doubles, centred: bool) -> tuple[float, Doubles, Doubles]:
     """Sum of weights, mean and second moments of ``[X, Y]``."""
     for _ in range(MOST_PASSES):
         gram, sums, weight_sum = shifted_gram(X, Y, weight, shift)

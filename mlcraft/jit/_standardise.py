@@ -108,9 +108,7 @@ class Origin(NamedTuple):
     inverse_unit: Doubles
 
 
-def _column_sums(
-    X: Floats, y: Doubles, sample_weight: Doubles, origin: Origin
-) -> tuple[Doubles, Doubles, float]:
+def _column_sums(X: Floats, y: Doubles, sample_weight: Doubles, origin: Origin) -> tuple[Doubles, Doubles, float]:
     """Weighted sums of ``z`` and of ``z^2`` for the columns of ``[X, y]``, and the sum of the weights."""
     columns = X.shape[1] + 1
     lanes = lane_count(X.shape[0], 2 * columns + 1)
@@ -150,8 +148,6 @@ def _one_lane(
 
 
 @compiled_parallel
-def _every_lane(
-    lanes: int, X: Floats, y: Doubles, sample_weight: Doubles, origin: Origin, slots: Doubles
-) -> None:
+def _every_lane(lanes: int, X: Floats, y: Doubles, sample_weight: Doubles, origin: Origin, slots: Doubles) -> None:
     for lane in prange(lanes):
         _one_lane(lane, lanes, X, y, sample_weight, origin, slots)

@@ -142,9 +142,7 @@ class RidgeEstimator(LinearEstimator):
         tags = super().__sklearn_tags__()
         if hasattr(tags, "array_api_support"):
             tags.array_api_support = True
-        tags.input_tags.sparse = self.solver != "svd" and (
-            self.solver != "cholesky" or not self.fit_intercept
-        )
+        tags.input_tags.sparse = self.solver != "svd" and (self.solver != "cholesky" or not self.fit_intercept)
         return tags
 
 

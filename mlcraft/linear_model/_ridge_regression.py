@@ -125,8 +125,7 @@ def refuse_foreign_solver(solver: str, foreign: Any) -> None:
     """Raise scikit-learn's error for a solver it does not offer for arrays of other libraries."""
     if foreign is not None and solver != "svd":
         raise ValueError(
-            f"Array API dispatch to namespace {foreign[0].__name__} only supports solver 'svd'. "
-            f"Got '{solver}'."
+            f"Array API dispatch to namespace {foreign[0].__name__} only supports solver 'svd'. Got '{solver}'."
         )
 
 

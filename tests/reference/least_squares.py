@@ -43,14 +43,10 @@ def exact_fit(X, y, sample_weight=None, *, alpha=0.0, fit_intercept=True):
     rows, p = _rational(X), X.shape[1]
     targets = _rational(np.asarray(y, dtype=np.float64).reshape(len(X), -1))
     k = len(targets[0])
-    weight = (
-        [Fraction(1)] * len(rows) if sample_weight is None else [Fraction(float(w)) for w in sample_weight]
-    )
+    weight = [Fraction(1)] * len(rows) if sample_weight is None else [Fraction(float(w)) for w in sample_weight]
     joint = [row + target for row, target in zip(rows, targets, strict=True)]
     total = sum(weight)
-    mean = [
-        _dot(weight, column) / total if fit_intercept else Fraction(0) for column in zip(*joint, strict=True)
-    ]
+    mean = [_dot(weight, column) / total if fit_intercept else Fraction(0) for column in zip(*joint, strict=True)]
     centred = [[v - m for v, m in zip(row, mean, strict=True)] for row in joint]
     columns = list(zip(*centred, strict=True))
     weighted = [[w * v for w, v in zip(weight, column, strict=True)] for column in columns[:p]]
@@ -63,9 +59,7 @@ def exact_fit(X, y, sample_weight=None, *, alpha=0.0, fit_intercept=True):
     R = [row[:p] for row in system]
     square = [[_dot(a, b) for b in R] + row[p:] for a, row in zip(R, system, strict=True)]
     solved, _ = _reduced_rows(square, rank)
-    coef = [
-        [_dot([row[j] for row in R], [row[rank + t] for row in solved]) for j in range(p)] for t in range(k)
-    ]
+    coef = [[_dot([row[j] for row in R], [row[rank + t] for row in solved]) for j in range(p)] for t in range(k)]
     intercept = [mean[p + t] - _dot(mean[:p], coef[t]) for t in range(k)]
     return np.array(coef, dtype=np.float64).reshape(k, p), np.array(intercept, dtype=np.float64), rank
 
@@ -74,11 +68,7 @@ def centred_design(X, y, sample_weight=None, fit_intercept=True, dtype=np.longdo
     """sqrt(w) (X - mean), sqrt(w) (y - mean) in the widest floats there are; y becomes two-dimensional."""
     X = np.asarray(X, dtype=np.float64).astype(dtype)
     y = np.asarray(y, dtype=np.float64).astype(dtype).reshape(len(X), -1)
-    weight = (
-        np.ones(len(X), dtype)
-        if sample_weight is None
-        else np.asarray(sample_weight, np.float64).astype(dtype)
-    )
+    weight = np.ones(len(X), dtype) if sample_weight is None else np.asarray(sample_weight, np.float64).astype(dtype)
     if fit_intercept:
         for _ in range(2):  # the second takes out what rounding left of a large mean
             X = X - weight @ X / weight.sum()
