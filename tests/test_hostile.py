@@ -291,7 +291,7 @@ def test_scales_at_the_ends_of_the_range(shape, x_scale, y_scale, name):
     assert np.isfinite(coefficients(model)).all()
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e100, 1e150])
+@pytest.mark.parametrize("scale", [1e-300, 1e-145, 1e-100, 1e100, 1e150, 1e153])
 @every_shape
 def test_ridge_at_the_ends_of_the_range(shape, scale):
     X, y = data(shape)
