@@ -107,18 +107,24 @@ def refined() -> tuple[np.ndarray, ...]:
 def dependent_columns() -> tuple[np.ndarray, ...]:
     X, y = problem(9_000, 40)
     X[:, 7] = X[:, 3] - 2 * X[:, 5]
-    return least_squares(X, y, "qr")
+    return least_squares(X, y, "cholesky")
 
 
 def dependent_many_columns() -> tuple[np.ndarray, ...]:
-    X, y = problem(2_000, 200)
+    X, y = problem(2_000, 300)
     X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    return least_squares(X, y, "cholesky")
+
+
+def many_dependent_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(2_000, 200)
+    X[:, 100:] = X[:, :100] - X[:, 3:4]
     return least_squares(X, y, "qr")
 
 
-def dependent_very_many_columns() -> tuple[np.ndarray, ...]:
+def very_many_dependent_columns() -> tuple[np.ndarray, ...]:
     X, y = problem(2_000, 300)
-    X[:, 7] = X[:, 3] - 2 * X[:, 5]
+    X[:, 200:] = X[:, :100] - X[:, 3:4]
     return least_squares(X, y, "qr")
 
 
@@ -182,7 +188,8 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         refined,
         dependent_columns,
         dependent_many_columns,
-        dependent_very_many_columns,
+        many_dependent_columns,
+        very_many_dependent_columns,
         wide_dependent_rows,
         wide,
         wide_ridge,
