@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from reference.least_squares import centred_design, exact_fit, gradient_violation, kkt_violation
 from registry import DENSE, DTYPES, PROBLEMS, REGULAR, SPARSE, STORAGES, Problem
 from scipy import optimize, sparse
+from threadpoolctl import threadpool_limits
 
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
 
@@ -13,6 +14,13 @@ EPS = {np.float64: 2.3e-16, np.float32: 1.2e-7}
 every_problem = pytest.mark.parametrize("name", PROBLEMS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
 both_intercepts = pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "origin"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_blas_thread():
+    """The references are small: threads of NumPy's would only wait for each other."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def fit(problem, **options) -> LeastSquaresFit:

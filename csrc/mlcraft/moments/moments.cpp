@@ -13,7 +13,7 @@ namespace {
 constexpr Index panel_rows = 240;     // no power of two: strips must not fall on the same cache sets
 constexpr Index pack_rows = 48;       // rows that one task packs where the threads share a panel
 constexpr Index narrow_columns = 40;  // up to here short strips waste less
-constexpr Index lane_columns = 112;   // up to here every lane of rows owns an accumulator of its own
+constexpr Index lane_columns = 257;   // up to here every lane of rows owns an accumulator of its own
 constexpr Index max_lanes = 64;
 constexpr Index rows_per_lane = 4096;
 
