@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from registry import DTYPES, SHAPES, STORAGES, values
+from threadpoolctl import threadpool_limits
 
 from mlcraft import _core
 
@@ -15,6 +16,13 @@ EPS = {np.float64: 2.3e-16, np.float32: 1.2e-7}
 every_storage = pytest.mark.parametrize("storage", STORAGES)
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_blas_thread():
+    """The references are small: threads of NumPy's would only wait for each other."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def ranges(n):

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import squared
 from registry import DENSE, DTYPES, SPARSE
+from threadpoolctl import threadpool_limits
 
 from mlcraft import _core
 
@@ -22,6 +23,13 @@ SHAPES += [(n, p, 1) for n in ROWS for p in (3, 45)] + [(n, 115, 2) for n in (1,
 FIELDS = ("weight_sum", "x_mean", "y_mean", "xx", "xy", "yy")
 every_shape = pytest.mark.parametrize(("n", "p", "k"), SHAPES, ids=lambda v: str(v))
 every_dtype = pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_blas_thread():
+    """The references are small: threads of NumPy's would only wait for each other."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def whole_numbers(n, p, k, dtype, seed=0):
