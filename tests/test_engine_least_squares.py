@@ -174,10 +174,10 @@ def test_a_sparse_argument_is_left_alone():
 LARGE = {
     "few columns": (30_000, 3),
     "no refinement": (6000, 30),
-    "shared tiles": (500, 120),
+    "many columns": (500, 120),
     "nearly square": (61, 60),
     "lanes of the triangle": (2500, 40),
-    "triangle by blocks": (600, 260),
+    "shared tiles, triangle by blocks": (500, 270),
 }
 
 
