@@ -600,3 +600,42 @@ def test_sparse_matrices_whose_indices_lie():
     command = [sys.executable, "-c", BROKEN, str(Path(__file__).parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.returncode, done.stderr[-1500:])
+
+
+PENALTIES = """
+import numpy as np
+import mlcraft
+from mlcraft import _core
+from mlcraft._engine.least_squares import fit_least_squares
+
+X, Y = np.eye(6, 3), np.ones((6, 3))
+for engine in ("cpp", "numba"):
+    for size in (0, 2, 4):
+        try:
+            with mlcraft.config_context(engine=engine):
+                fit_least_squares(X, Y, alpha=np.ones(size))
+        except ValueError as error:
+            assert "alpha" in str(error)
+        else:
+            raise AssertionError((engine, size))
+options = _core.LeastSquaresOptions()
+for alpha in ([], [1.0, 2.0]):
+    options.alpha = alpha
+    try:
+        _core.solve_moments(_core.moments(X, Y), options)
+    except ValueError:
+        continue
+    raise AssertionError(alpha)
+options.alpha = [0.0]
+for bad in (np.nan, np.inf):
+    moments = _core.Moments(6.0, np.zeros(2), np.zeros(1), np.full((2, 2), bad), np.ones((2, 1)), np.ones(1))
+    assert _core.solve_moments(moments, options).status not in ("converged", "rank_deficient")
+moments = _core.Moments(0.0, np.zeros(2), np.zeros(1), np.eye(2), np.ones((2, 1)), np.ones(1))
+assert _core.solve_moments(moments, options).status not in ("converged", "rank_deficient")
+"""
+
+
+def test_moments_and_penalties_must_fit():
+    """In a process of its own, because what goes wrong here is a wild read."""
+    done = subprocess.run([sys.executable, "-c", PENALTIES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr[-1500:])
