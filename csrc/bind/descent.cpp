@@ -63,6 +63,7 @@ py::tuple fused(const py::object& x, const py::array& y,
             const CallScope scope;
             pass = fused_pass(matrix, target, w, loss.c_str(), coef.data(), intercept, available_threads());
         }
+        if (!(pass.weight_sum > 0)) throw py::value_error("the weights must have a positive sum");
         return py::make_tuple(pass.value, to_array<double>(pass.gradient, {matrix.cols()}), pass.intercept_gradient);
     });
 }

@@ -137,6 +137,12 @@ void register_least_squares(py::module_& m) {
     m.def(
         "solve_moments",
         [](Moments moments, LeastSquaresOptions options) {
+            if (options.alpha.size() != 1 && static_cast<Index>(options.alpha.size()) != moments.targets)
+                throw py::value_error("alpha must have one element, or one for each target");
+            double check = moments.weight_sum;
+            for (const auto* part : {&moments.x_mean, &moments.y_mean, &moments.xx, &moments.xy, &moments.yy})
+                for (double value : *part) check += value * 0;
+            moments.finite = std::isfinite(check);
             moments.centred = options.fit_intercept;
             options.threads = available_threads();
             const py::gil_scoped_release release;

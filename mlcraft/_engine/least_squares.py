@@ -140,7 +140,7 @@ def _solve(X: Any, y: Floats, sample_weight: Floats | None, options: _core.Least
         with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
             moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
             solution = _core.solve_moments(moments, options)
-            if solution.status not in ("stalled", "not_finite"):
+            if solution.status in ("converged", "max_iter"):
                 return solution
     return _core.least_squares(X, y, sample_weight, options)
 
