@@ -181,6 +181,7 @@ INTERRUPT = """
     import warnings
 
     import numpy as np
+    import sklearn.utils.validation  # what solve() imports must not be what is interrupted
 
     from mlcraft import _core, solve
     from mlcraft._engine.least_squares import fit_least_squares

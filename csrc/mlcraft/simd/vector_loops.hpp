@@ -59,10 +59,10 @@ inline Vector<T, L> rest_of(const T* v, Index length, Index whole) {
 // L vectors at a time, length >= L. The remainder is read as the last L elements, times zero where read before.
 template <class T, int L>
 inline void dots_block(const T* x, Index stride, Index length, const T* v, Vector<T, L> rest, T* out) {
-    Vector<T, L> acc[L];
+    Vector<T, L> acc[L];  // from zero: a sum of two bare products could be fused either way
 #pragma GCC unroll 16
-    for (int r = 0; r < L; ++r) acc[r] = load<T, L>(x + r * stride) * load<T, L>(v);
-    Index k = L;
+    for (int r = 0; r < L; ++r) acc[r] = Vector<T, L>{};
+    Index k = 0;
     for (; k + L <= length; k += L) {
         const Vector<T, L> vk = load<T, L>(v + k);
 #pragma GCC unroll 16
@@ -74,26 +74,29 @@ inline void dots_block(const T* x, Index stride, Index length, const T* v, Vecto
     store<T, L>(out, load<T, L>(out) + sum_lanes<T, L>(acc));
 }
 
+// One vector, in the same order of operations: a product does not depend on the vectors beside it.
 template <class T, int L>
-inline T dot(const T* x, Index length, const T* v) {
+inline T dot(const T* x, Index length, const T* v, Vector<T, L> rest) {
     Vector<T, L> acc{};
     Index k = 0;
     for (; k + L <= length; k += L) acc += load<T, L>(x + k) * load<T, L>(v + k);
-    T sum = horizontal_sum<T, L>(acc);
-    for (; k < length; ++k) sum += x[k] * v[k];
-    return sum;
+    if (k < length) acc += load<T, L>(x + length - L) * rest;
+    return horizontal_sum<T, L>(acc);
 }
 
 template <class T, int L>
 void dots(const T* x, Index stride, Index count, Index length, const T* v, T* out) {
     if constexpr (L > 2)
         if (length < L) return dots<T, L / 2>(x, stride, count, length, v, out);
-    Index i = 0;
-    if (length >= L) {
-        const Vector<T, L> rest = rest_of<T, L>(v, length, length / L * L);
-        for (; i + L <= count; i += L) dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+    if (length < L) {
+        for (Index i = 0; i < count; ++i)
+            for (Index k = 0; k < length; ++k) out[i] += x[i * stride + k] * v[k];
+        return;
     }
-    for (; i < count; ++i) out[i] += dot<T, L>(x + i * stride, length, v);
+    const Vector<T, L> rest = rest_of<T, L>(v, length, length / L * L);
+    Index i = 0;
+    for (; i + L <= count; i += L) dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+    for (; i < count; ++i) out[i] += dot<T, L>(x + i * stride, length, v, rest);
 }
 
 template <class T, int L, int R>
@@ -108,11 +111,12 @@ inline void axpys_block(const T* x, Index stride, Index ahead, Index length, con
         }
         store<T, L>(out + k, sum);
     }
-    if (k < length) {
-        Vector<T, L> sum = load<T, L>(x + length - L) * a[0];
+    if (k < length) {  // the last L elements once more; those that have their sum keep it
+        const Vector<T, L> before = load<T, L>(out + length - L);
+        Vector<T, L> sum = before;
 #pragma GCC unroll 16
-        for (int r = 1; r < R; ++r) sum += load<T, L>(x + r * stride + length - L) * a[r];
-        store<T, L>(out + length - L, load<T, L>(out + length - L) + sum * rest);
+        for (int r = 0; r < R; ++r) sum += load<T, L>(x + r * stride + length - L) * a[r];
+        store<T, L>(out + length - L, rest != Vector<T, L>{} ? sum : before);
     }
 }
 
