@@ -17,11 +17,11 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index refine_always = 20'000;        // elements up to which refinement costs microseconds
-constexpr double refine_from = 1e4;            // condition of the Gram matrix from which it pays for any size
-constexpr double orthogonal_from = 1e11;       // condition of the Gram matrix from which it is not trusted
+constexpr Index refine_always = 20'000;         // elements up to which refinement costs microseconds
+constexpr double refine_from = 1e4;             // condition of the Gram matrix from which it pays for any size
+constexpr double orthogonal_from = 1e11;        // condition of the Gram matrix from which it is not trusted
 constexpr double single_precision_limit = 1e3;  // condition up to which a Gram matrix in single precision will do
-constexpr Index sparse_gram_columns = 1500;    // wider sparse designs go to conjugate gradients
+constexpr Index sparse_gram_columns = 1500;     // wider sparse designs go to conjugate gradients
 
 constexpr Index dual_elements = Index(1) << 26;  // a wide sparse design up to here is solved through its rows
 
