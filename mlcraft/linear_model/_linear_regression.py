@@ -19,11 +19,14 @@ from mlcraft._engine.validation import (
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
+from mlcraft.linear_model._inference import InferenceMixin
+from mlcraft.linear_model._influence import InfluenceMixin
+from mlcraft.linear_model._updates import UpdatesMixin
 
 __all__ = ["LinearRegression"]
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, LinearEstimator):  # type: ignore[misc]
+class LinearRegression(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutputMixin, RegressorMixin, LinearEstimator):  # type: ignore[misc]
     """Ordinary least squares: the line (or plane) with the smallest sum of squared errors.
 
     A drop-in replacement of :class:`sklearn.linear_model.LinearRegression`.  Where columns depend on each

@@ -20,6 +20,8 @@ from mlcraft._engine.validation import (
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
+from mlcraft.linear_model._inference import InferenceMixin
+from mlcraft.linear_model._influence import InfluenceMixin
 from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
     SOLVERS,
@@ -30,6 +32,7 @@ from mlcraft.linear_model._ridge_regression import (
     solve_ridge,
     solver_used,
 )
+from mlcraft.linear_model._updates import UpdatesMixin
 
 __all__ = ["Ridge", "RidgeEstimator"]
 
@@ -146,7 +149,7 @@ class RidgeEstimator(LinearEstimator):
         return tags
 
 
-class Ridge(MultiOutputMixin, RegressorMixin, RidgeEstimator):  # type: ignore[misc]
+class Ridge(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutputMixin, RegressorMixin, RidgeEstimator):  # type: ignore[misc]
     """Least squares with an L2 penalty: minimises ||y - X b||^2 + alpha ||b||^2.
 
     A drop-in replacement of :class:`sklearn.linear_model.Ridge`.
