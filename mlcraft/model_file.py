@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 from mlcraft._model_container import ModelFileError, check_array, read_container, write_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
@@ -98,7 +99,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     LinearRegression, Ridge, RidgeClassifier or TabularModel
-        The fitted model; its predictions equal those before saving bit for bit. ``factor_`` is None.
+        The fitted model; its predictions and what follows from its factor equal those before saving bit for bit.
 
     Raises
     ------
@@ -160,9 +161,18 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
         "params": {name: _pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},
         "attributes": {name: _pack(name, value, arrays) for name, value in found.items()},
     }
+    kept = {"factor": getattr(model, "factor_", None), "sums": getattr(model, "sums_of_squares_", None)}
+    description["kept"] = {
+        name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
+    }
     if kind == "RidgeClassifier":
         description["label_type"] = model._label_binarizer.y_type_
     return description
+
+
+def _is_finite(part: Factor | SumsOfSquares) -> bool:
+    """Tell whether a file may hold it: sums that left the range of double precision are not kept."""
+    return all(np.all(np.isfinite(getattr(part, field.name))) for field in fields(part))
 
 
 def _pack(name: str, value: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -214,11 +224,43 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
         raise ModelFileError(f"a {kind} has no parameter or attribute {str(unknown[0])[:80]!r}")
     for name, value in (params | attributes).items():
         setattr(estimator, name, _unpack(value, arrays))
-    estimator.factor_ = None
     _check_shapes(vars(estimator))
+    estimator._kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
     if kind == "RidgeClassifier":
         _restore_labels(estimator, description.get("label_type"))
     return estimator
+
+
+def _restore_kept(description: Any, arrays: list[NDArray[Any]], coef: NDArray[Any]) -> Kept:
+    """Rebuild the factor and the sums of squares, where the file has them."""
+    if not isinstance(description, dict) or set(description) - {"factor", "sums"}:
+        raise ModelFileError("what it keeps of the fit is described wrongly")
+    parts = {name: _unpack(value, arrays) for name, value in description.items()}
+    n_features, n_targets = coef.shape[-1], coef.shape[0] if coef.ndim == 2 else 1
+    factor, sums = None, None
+    if "factor" in parts:
+        factor = _typed(Factor, parts["factor"])
+        size = len(factor.lower)
+        shapes = (factor.lower.shape, factor.scale.shape, factor.mean.shape)
+        if shapes != ((size, size), (0 if factor.dual else size,), (n_features,)):
+            raise ModelFileError("its factor does not fit its coefficients")
+    if "sums" in parts:
+        sums = _typed(SumsOfSquares, parts["sums"])
+        if any(part.shape != (n_targets,) for part in (sums.y_mean, sums.total, sums.residual)):
+            raise ModelFileError("its sums of squares do not fit its coefficients")
+    return Kept(factor=factor, sums=sums)
+
+
+def _typed(kind: type[Any], values: Any) -> Any:
+    """Make a dataclass of arrays and plain numbers if every field is there and of its type."""
+    types = {"NDArray": np.ndarray, "Doubles": np.ndarray, "float": float, "int": int, "bool": bool}
+    wanted = {field.name: types[str(field.type)] for field in fields(kind)}
+    if not isinstance(values, dict) or set(values) != set(wanted):
+        raise ModelFileError(f"its {kind.__name__} is described wrongly")
+    for name, value in values.items():
+        if type(value) is not wanted[name] or (isinstance(value, np.ndarray) and value.dtype != np.float64):
+            raise ModelFileError(f"{name} of its {kind.__name__} has the wrong type")
+    return kind(**values)
 
 
 def _unpack(value: Any, arrays: list[NDArray[Any]]) -> Any:

@@ -91,13 +91,21 @@ void register_least_squares(py::module_& m) {
         .def_property_readonly(
             "intercept",
             [](const Solution& s) { return to_array<double>(s.intercept, {static_cast<Index>(s.intercept.size())}); })
-        .def_property_readonly("factor", [](const Solution& s) -> py::object {
-            const Factor& f = s.factor;
-            if (f.lower.empty()) return py::none();
-            return py::make_tuple(to_array<double>(f.lower, {f.size, f.size}),
-                                  to_array<double>(f.scale, {static_cast<Index>(f.scale.size())}),
-                                  to_array<double>(f.mean, {static_cast<Index>(f.mean.size())}), f.weight_sum, f.alpha,
-                                  f.dual, f.rank, f.filled);
+        .def_property_readonly("factor",
+                               [](const Solution& s) -> py::object {
+                                   const Factor& f = s.factor;
+                                   if (f.lower.empty()) return py::none();
+                                   return py::make_tuple(
+                                       to_array<double>(f.lower, {f.size, f.size}),
+                                       to_array<double>(f.scale, {static_cast<Index>(f.scale.size())}),
+                                       to_array<double>(f.mean, {static_cast<Index>(f.mean.size())}), f.weight_sum,
+                                       f.alpha, f.dual, f.rank, f.filled);
+                               })
+        .def_property_readonly("sums", [](const Solution& s) {
+            const auto array = [](const std::vector<double>& v) {
+                return to_array<double>(v, {static_cast<Index>(v.size())});
+            };
+            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual));
         });
 
     py::class_<Moments>(m, "Moments")

@@ -26,6 +26,7 @@
 #include "mlcraft/solver/orthogonal.cpp"
 #include "mlcraft/solver/refinement.cpp"
 #include "mlcraft/solver/row_qr.cpp"
+#include "mlcraft/solver/sums_of_squares.cpp"
 #include "mlcraft/solver/wide.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)

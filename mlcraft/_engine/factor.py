@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Factor"]
+__all__ = ["Factor", "Kept", "SumsOfSquares"]
 
 Doubles = NDArray[np.float64]
 
@@ -112,3 +113,77 @@ class Factor:
         if self.filled:  # the trace is above every other eigenvalue
             values = np.append(values[1:], 0.0)
         return np.asarray(values)
+
+
+@dataclass(frozen=True)
+class SumsOfSquares:
+    """
+    What a least-squares fit leaves unexplained.
+
+    Attributes
+    ----------
+    n_samples : int
+        Number of rows with a weight that is not zero.
+    y_mean : ndarray of shape (n_targets,)
+        Weighted means of the targets; zeros without an intercept.
+    total : ndarray of shape (n_targets,)
+        ``sum w (y - y_mean)^2``.
+    residual : ndarray of shape (n_targets,)
+        ``sum w (y - prediction)^2``, to about twelve digits for double precision, also where the fit is close.
+    """
+
+    n_samples: int
+    y_mean: Doubles
+    total: Doubles
+    residual: Doubles
+
+
+class Kept:
+    """
+    Factor and sums of squares of a fit, made into arrays when they are asked for.
+
+    Parameters
+    ----------
+    solution : _core.LeastSquaresSolution, optional
+        What the engine returned.
+    n_samples : int, optional
+        Number of rows with a weight that is not zero, where the engine has not seen the rows.
+    factor : Factor, optional
+        Used if there is no `solution`.
+    sums : SumsOfSquares, optional
+        Used if there is no `solution`.
+    """
+
+    __slots__ = ("_factor", "_n_samples", "_solution", "_sums")
+
+    def __init__(
+        self,
+        solution: Any = None,
+        n_samples: int | None = None,
+        factor: Factor | None = None,
+        sums: SumsOfSquares | None = None,
+    ) -> None:
+        self._solution = solution
+        self._n_samples = n_samples
+        self._factor = factor
+        self._sums = sums
+
+    @property
+    def factor(self) -> Factor | None:
+        """The factorised matrix, where the method makes one."""
+        if self._factor is None and self._solution is not None:
+            parts = self._solution.factor
+            self._factor = None if parts is None else Factor(*parts)
+        return self._factor
+
+    @property
+    def sums(self) -> SumsOfSquares | None:
+        """The sums of squares, where the method tells."""
+        if self._sums is None and self._solution is not None:
+            n_samples, y_mean, total, residual = self._solution.sums
+            if residual.size:
+                self._sums = SumsOfSquares(self._n_samples or n_samples, y_mean, total, residual)
+        return self._sums
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (None, None, self.factor, self.sums)

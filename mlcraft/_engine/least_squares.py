@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft._engine.config import get_config
-from mlcraft._engine.factor import Factor
+from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 
 __all__ = ["LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
 
@@ -44,8 +44,8 @@ class LeastSquaresFit:
         "cholesky", "qr", "dual", "active_set" or "conjugate_gradient".
     status : str
         "converged", "rank_deficient", "max_iter" or "stalled".
-    factor : Factor or None
-        The factorised matrix, where the method makes one.
+    kept : Kept
+        The factorised matrix and the sums of squares, where the method makes them.
     """
 
     coef: Floats
@@ -55,7 +55,17 @@ class LeastSquaresFit:
     n_iter: int
     method: str
     status: str
-    factor: Factor | None
+    kept: Kept
+
+    @property
+    def factor(self) -> Factor | None:
+        """The factorised matrix, where the method makes one."""
+        return self.kept.factor
+
+    @property
+    def sums(self) -> SumsOfSquares | None:
+        """The sums of squares about the mean and about the fit."""
+        return self.kept.sums
 
 
 def fit_least_squares(
@@ -127,22 +137,30 @@ def fit_least_squares(
         y = y.copy()
     if sample_weight is not None and not sample_weight.flags.aligned:
         sample_weight = sample_weight.copy()
-    solution = _solve(X, y, sample_weight, options)
+    if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
+        solution = _solve_by_twins(X, y, sample_weight, options)
+        if solution is not None:
+            return _as_fit(solution, X.dtype, y.ndim, _count(X, sample_weight))
+    solution = _core.least_squares(X, y, sample_weight, options)
     if solution.status == "not_finite":
         return _rescaled(X, y, sample_weight, options)
     return _as_fit(solution, X.dtype, y.ndim)
 
 
-def _solve(X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions) -> Any:
-    if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
-        from mlcraft import jit
+def _count(X: Any, sample_weight: Floats | None) -> int:
+    return int(X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight))
 
-        with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
-            moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
-            solution = _core.solve_moments(moments, options)
-            if solution.status in ("converged", "max_iter"):
-                return solution
-    return _core.least_squares(X, y, sample_weight, options)
+
+def _solve_by_twins(X: Any, y: Floats, sample_weight: Floats | None, options: _core.LeastSquaresOptions) -> Any:
+    """Solve from the moments of the Numba twins, or return None where the compiled engine must see the rows."""
+    from mlcraft import jit
+
+    with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
+        moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
+        solution = _core.solve_moments(moments, options)
+        if solution.status in ("converged", "max_iter"):
+            return solution
+    return None
 
 
 def _all_usable(alpha: Any) -> bool:
@@ -158,13 +176,12 @@ def _as_csr(X: Any) -> Any:
     return X
 
 
-def _as_fit(solution: Any, dtype: Any, ndim: int) -> LeastSquaresFit:
+def _as_fit(solution: Any, dtype: Any, ndim: int, n_samples: int | None = None) -> LeastSquaresFit:
     coef, intercept = solution.coef, solution.intercept
     if dtype != coef.dtype:
         coef, intercept = coef.astype(dtype), intercept.astype(dtype)
     if ndim == 1:
         coef, intercept = coef[0], intercept[0]
-    factor = solution.factor
     return LeastSquaresFit(
         coef,
         intercept,
@@ -173,7 +190,7 @@ def _as_fit(solution: Any, dtype: Any, ndim: int) -> LeastSquaresFit:
         solution.iterations,
         solution.method,
         solution.status,
-        None if factor is None else Factor(*factor),
+        Kept(solution, n_samples),
     )
 
 
@@ -223,7 +240,8 @@ def _rescaled(X: Any, y: Floats, sample_weight: Floats | None, options: _core.Le
         fit.intercept = (fit.intercept / heights).astype(X.dtype)
     if not (np.isfinite(fit.coef).all() and np.isfinite(fit.intercept).all()):
         raise NonFiniteError("the coefficients leave the range of the dtype of X; scale X or y")
-    fit.factor = _unscaled_factor(fit.factor, scale, weight_scale, alpha[0])
+    factor = _unscaled_factor(fit.factor, scale, weight_scale, alpha[0])
+    fit.kept = Kept(factor=factor, sums=_unscaled_sums(fit.sums, heights, weight_scale))
     if y.ndim == 1:
         fit.coef, fit.intercept = fit.coef[0], fit.intercept[0]
     return fit
@@ -243,6 +261,16 @@ def _unscaled_factor(
         mean = factor.mean / columns
     weight_sum = factor.weight_sum / weight_scale
     return replace(factor, lower=lower, scale=scale, mean=mean, weight_sum=weight_sum, alpha=alpha)
+
+
+def _unscaled_sums(
+    sums: SumsOfSquares | None, heights: NDArray[np.float64], weight_scale: float
+) -> SumsOfSquares | None:
+    if sums is None:
+        return None
+    with np.errstate(over="ignore", under="ignore"):  # what leaves the range is infinite or zero
+        total, residual = (part / heights / heights / weight_scale for part in (sums.total, sums.residual))
+        return SumsOfSquares(sums.n_samples, sums.y_mean / heights, total, residual)
 
 
 def _power_of_two(size: Any) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcraft._engine.array_api import check_same_arrays, foreign_namespace
+from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 from mlcraft._engine.least_squares import predict_linear
 
 __all__ = ["LinearEstimator"]
@@ -59,4 +60,21 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
         # a scalar for one-dimensional y, as scikit-learn's
         self.intercept_ = fit.intercept[()] if self.fit_intercept else 0.0
         self.condition_ = fit.condition
-        self.factor_ = fit.factor
+        self._kept = fit.kept
+
+    @property
+    def factor_(self) -> Factor | None:
+        """The factorised matrix of a fit, for what follows from it; None where the method makes none."""
+        return self._what_is_kept("factor_").factor
+
+    @property
+    def sums_of_squares_(self) -> SumsOfSquares | None:
+        """Sums of squares about the mean and about the fit; None where the method does not tell."""
+        return self._what_is_kept("sums_of_squares_").sums
+
+    def _what_is_kept(self, name: str) -> Kept:
+        kept = self.__dict__.get("_kept")
+        if kept is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        found: Kept = kept
+        return found

@@ -199,7 +199,7 @@ class LinearRegression(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutput
     def singular_(self) -> NDArray[Any]:
         """Singular values of the centred (and weighted) X, largest first."""
         fitted = self.__dict__
-        if "rank_" not in fitted or fitted["factor_"] is None:
+        if "rank_" not in fitted or self.factor_ is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'singular_'")
         if "_singular" not in fitted:
             self._singular: NDArray[Any] = self.factor_.singular_values()

@@ -157,6 +157,11 @@ ConjugateGradientSolution conjugate_gradient(const CsrMatrix<T, I>& x, VectorVie
         }
     }
     solution.gradient_norm = start > 0 ? std::sqrt(gamma) / start : 0.0;
+    A.times(b, q);
+    for (Index i = 0; i < n; ++i) {
+        solution.total += target_values[i] * target_values[i];
+        solution.residual += (target_values[i] - q[i]) * (target_values[i] - q[i]);
+    }
     solution.coef.resize(p);
     for (Index j = 0; j < p; ++j) solution.coef[j] = b[j] * A.scale()[j];
     return solution;

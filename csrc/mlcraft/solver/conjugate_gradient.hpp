@@ -15,6 +15,8 @@ struct ConjugateGradientSolution {
     std::vector<double> coef;
     Index iterations = 0;
     double gradient_norm = 0;  // |A'r - alpha b| relative to |A'y|
+    double total = 0;          // sum w (y - y_mean)^2
+    double residual = 0;       // sum w (y - c - x'b)^2
     Status status = Status::max_iter;
 };
 

@@ -11,14 +11,17 @@
 #include "mlcraft/solver/nonnegative.hpp"
 #include "mlcraft/solver/orthogonal.hpp"
 #include "mlcraft/solver/refinement.hpp"
+#include "mlcraft/solver/sums_of_squares.hpp"
 #include "mlcraft/solver/underflow.hpp"
 #include "mlcraft/solver/wide.hpp"
 
 namespace mlcraft {
 namespace {
 
-constexpr Index refine_always = 20'000;         // elements up to which refinement costs microseconds
-constexpr double refine_from = 1e4;             // condition of the Gram matrix from which it pays for any size
+constexpr Index refine_always = 2'000;          // elements up to which refinement costs a microsecond or two
+constexpr Index refine_cheaply = 20'000;        // elements up to which it costs microseconds
+constexpr double refine_small_from = 1e2;       // condition of the Gram matrix from which it pays where cheap,
+constexpr double refine_from = 1e4;             // and for any size
 constexpr double orthogonal_from = 1e11;        // condition of the Gram matrix from which it is not trusted
 constexpr double single_precision_limit = 1e3;  // condition up to which a Gram matrix in single precision will do
 constexpr Index sparse_gram_columns = 1500;     // wider sparse designs go to conjugate gradients
@@ -113,8 +116,7 @@ private:
             for (Index j = 0; j < p_; ++j) out_.coef[t * p_ + j] = scale_[j] * b[j];
         }
         intercepts(group);
-        const bool small = rows_ != nullptr && rows_->rows * p_ <= refine_always;
-        const bool refined = rows_ == nullptr || !(small || gram_condition > refine_from) ||
+        const bool refined = rows_ == nullptr || !pays_to_refine(gram_condition) ||
                              refine_group(group, alpha, lower, 1e3 * eps * gram_condition);
         scale_ = all_scales;
         if (!refined) return solve_orthogonal(group, alpha);
@@ -129,6 +131,12 @@ private:
         }
         set_rank(rank);
         keep(std::move(lower), alpha, rank);
+    }
+
+    bool pays_to_refine(double gram_condition) const {
+        const Index elements = rows_->rows * p_;
+        return elements <= refine_always || gram_condition > refine_from ||
+               (elements <= refine_cheaply && gram_condition > refine_small_from);
     }
 
     // Cholesky; where it breaks down for want of a penalty, with the dependent columns set aside.
@@ -275,6 +283,7 @@ void solve_tall(const Moments& moments, const RowSource* rows, const LeastSquare
 LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows, const LeastSquaresOptions& options) {
     LeastSquaresSolution solution;
     solve_tall(moments, rows, options, solution);
+    find_sums_of_squares(moments, rows, options, close_in_double, solution);
     return solution;
 }
 
@@ -295,20 +304,19 @@ LeastSquaresSolution solve_dense(MatrixView<const T> x, MatrixView<const T> y, V
             solution.status = Status::interrupted;
             return solution;
         }
-        if (quick.finite && !options.positive && x.rows * x.cols > refine_always) {
+        if (quick.finite && !options.positive && x.rows * x.cols > refine_cheaply) {
             LeastSquaresOptions unpenalised = options;
             solve_tall(quick, nullptr, unpenalised, solution);
             if (solution.status == Status::converged &&
-                solution.condition * solution.condition <= single_precision_limit)
+                solution.condition * solution.condition <= single_precision_limit) {
+                find_sums_of_squares(quick, &rows, options, close_in_single, solution);
                 return solution;
+            }
             solution = LeastSquaresSolution{};
         }
-        const Moments precise = dense_moments<T, double>(x, y, weight, options.fit_intercept, options.threads);
-        solve_tall(precise, &rows, options, solution);
-    } else {
-        solve_tall(dense_moments<T, T>(x, y, weight, options.fit_intercept, options.threads), &rows, options, solution);
     }
-    return solution;
+    return solve_moments(dense_moments<T, double>(x, y, weight, options.fit_intercept, options.threads), &rows,
+                         options);
 }
 
 template <class T, class I>
@@ -317,8 +325,7 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
     LeastSquaresSolution solution;
     if (options.positive || (x.cols() <= sparse_gram_columns && x.rows() > x.cols())) {
         const Rows<CsrMatrix<T, I>> rows(x, y, weight);
-        solve_tall(sparse_moments(x, y, weight, options.fit_intercept, options.threads), &rows, options, solution);
-        return solution;
+        return solve_moments(sparse_moments(x, y, weight, options.fit_intercept, options.threads), &rows, options);
     }
     const Index p = x.cols(), k = y.cols;
     if (x.rows() <= p && x.rows() * p <= dual_elements) {
@@ -332,6 +339,8 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
     solution.intercept.assign(static_cast<std::size_t>(k), 0.0);
     solution.rank = std::min(x.rows(), p);
     solution.condition = NAN;
+    solution.sums.y_mean = means.y_mean;
+    solution.sums.samples = count_weighted_rows(Rows<CsrMatrix<T, I>>(x, y, weight));
     if (!means.finite) {
         solution.status = Status::not_finite;
         return solution;
@@ -347,6 +356,8 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
         }
         solution.intercept[t] = options.fit_intercept ? value : 0.0;
         solution.iterations = std::max(solution.iterations, s.iterations);
+        solution.sums.total.push_back(s.total);
+        solution.sums.residual.push_back(s.residual);
         if (s.status != Status::converged) solution.status = s.status;
     }
     check_finite(solution);

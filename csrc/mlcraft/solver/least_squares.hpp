@@ -42,6 +42,14 @@ struct Factor {
     bool filled = false;  // dual: the null vector of an intercept was filled in with the trace as its eigenvalue
 };
 
+// What the standard errors need; empty where a method does not tell.
+struct SumsOfSquares {
+    Index samples = 0;             // rows with a weight that is not zero; 0: not known
+    std::vector<double> y_mean;    // targets: weighted means, zero without an intercept
+    std::vector<double> total;     // targets: sum w (y - y_mean)^2
+    std::vector<double> residual;  // targets: sum w (y - c - x'b)^2
+};
+
 struct LeastSquaresSolution {
     Status status = Status::converged;
     const char* method = "cholesky";
@@ -51,6 +59,7 @@ struct LeastSquaresSolution {
     std::vector<double> coef;       // targets x features, row-major
     std::vector<double> intercept;  // targets
     Factor factor;
+    SumsOfSquares sums;
 };
 
 // Coefficients beyond the range of double precision are no solution.

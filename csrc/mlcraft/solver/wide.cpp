@@ -30,6 +30,7 @@ public:
             std::vector<double> lower(static_cast<std::size_t>(n_ * n_), 0.0);
             for (Index i = 0; i < n_; ++i) lower[i * n_ + i] = std::sqrt(alpha(0));
             out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha(0), true, 0, false};
+            find_sums();
             return;  // nothing varies: no rank, no coefficients
         }
         const std::vector<double> gram = dual_gram(rows_, mean_.data(), root_.data(), options_.threads);
@@ -49,6 +50,7 @@ public:
             for (Index j = 0; j < p_; ++j) value -= mean_[j] * out_.coef[t * p_ + j];
             out_.intercept[t] = options_.fit_intercept ? value : 0.0;
         }
+        find_sums();
     }
 
 private:
@@ -125,6 +127,22 @@ private:
                 for (Index i = 0; i < count; ++i) sum[i] += (x[j * ld + i] - mean_[j]) * b[j];
             for (Index i = 0; i < count; ++i) r[begin + i] -= root_[begin + i] * sum[i];
         });
+    }
+
+    void find_sums() {
+        const auto squares = [](const std::vector<double>& v) {
+            double sum = 0;
+            for (double e : v) sum += e * e;
+            return sum;
+        };
+        out_.sums.samples = std::count_if(root_.begin(), root_.end(), [](double r) { return r != 0; });
+        out_.sums.y_mean = y_mean_;
+        for (Index t = 0; t < k_; ++t) {
+            std::vector<double> r(y_.begin() + t * n_, y_.begin() + (t + 1) * n_);
+            out_.sums.total.push_back(squares(r));
+            subtract(out_.coef.data() + t * p_, r.data());
+            out_.sums.residual.push_back(squares(r));
+        }
     }
 
     // With a small penalty b = A'a cancels where y has a part that A cannot fit. The gradient of the penalised problem
