@@ -269,13 +269,25 @@ def test_input_is_never_written_to():
         for Z in (X, np.asfortranarray(X), X.astype(np.float32), sparse.csr_array(X)):
             before, weights = Z.copy(), np.linspace(0.5, 2, 30)
             for model in (
-                LinearRegression(copy_X=copy_X),
+                LinearRegression(),
                 Ridge(copy_X=copy_X),
                 RidgeClassifier(copy_X=copy_X),
             ):
                 model.fit(Z, target(type(model).__name__), weights).predict(Z)
             assert abs(Z - before).max() == 0
             assert np.array_equal(weights, np.linspace(0.5, 2, 30))
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2, 30)])
+def test_x_is_centred_in_place_where_scikit_learn_does_it(weights):
+    mine, other = X.copy(), X.copy()
+    first = LinearRegression(copy_X=False).fit(mine, y, weights)
+    theirs.LinearRegression(copy_X=False).fit(other, y, weights)
+    assert_allclose(mine, other, rtol=1e-12, atol=1e-14)
+    assert_allclose(first.coef_, LinearRegression().fit(X, y, weights).coef_)
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    LinearRegression(copy_X=False).fit(read_only, y)
 
 
 def test_predictions_follow_coefficients_that_users_set():

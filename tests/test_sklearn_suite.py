@@ -18,9 +18,7 @@ SKLEARN = Path(sklearn.__file__).parent
 
 # what a test asserts that is not behaviour to reproduce, by test function
 NOT_FOR_US = {
-    "test_base.py": {
-        "test_inplace_data_preprocessing": "wants X overwritten when copy_X=False; mlcraft never writes to X",
-    },
+    "test_base.py": {},
     "test_common.py": {},
     "test_ransac.py": {},
     "test_ridge.py": {

@@ -24,6 +24,7 @@ __all__ = [
     "checked_weights",
     "engine_matrix",
     "finite_or_explained",
+    "overwrite_centred",
     "plain_arrays",
 ]
 
@@ -142,3 +143,13 @@ def checked_weights(sample_weight: Any, X: Any) -> NDArray[Any] | None:
         raise ValueError("Sample weights must contain at least one non-zero number.")
     check_non_negative(weights, "`sample_weight`")
     return weights
+
+
+def overwrite_centred(X: Any, sample_weight: NDArray[Any] | None, fit_intercept: bool) -> None:
+    """Leave in X what scikit-learn leaves there if told not to copy: centred rows times the root of their weights."""
+    if not isinstance(X, np.ndarray) or not X.flags.writeable:
+        return
+    if fit_intercept:
+        X -= np.average(X, axis=0, weights=sample_weight).astype(X.dtype)
+    if sample_weight is not None:
+        X *= np.sqrt(sample_weight)[:, np.newaxis]

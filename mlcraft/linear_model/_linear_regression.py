@@ -16,6 +16,7 @@ from mlcraft._engine.validation import (
     check_parameters,
     checked_arrays,
     finite_or_explained,
+    overwrite_centred,
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
@@ -37,7 +38,8 @@ class LinearRegression(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutput
     fit_intercept : bool, default=True
         Whether to fit a constant term.  Without it, data are expected to be centred.
     copy_X : bool, default=True
-        Accepted for compatibility.  X is never copied and never written to, whatever this says.
+        If False, X is overwritten after the fit with its centred (and weighted) values, as scikit-learn does.
+        That saves nothing here, since X is never copied: leave it True.
     tol : float, default=1e-6
         Accepted for compatibility.  scikit-learn treats directions of X smaller than `tol` times the
         largest one as absent, which silently loses good columns of small scale.  Here columns are brought to
@@ -194,6 +196,8 @@ class LinearRegression(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutput
         if fit.status != "converged":
             unique = bool(self.positive)  # the warning speaks of unconstrained solutions
             warn_about_fit(self, fit, X, sample_weight, penalised=unique, solver="least-squares")
+        if not self.copy_X:
+            overwrite_centred(X, sample_weight, self.fit_intercept)
 
     @property
     def singular_(self) -> NDArray[Any]:
