@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_matrix(m);
     mlcraft::bind::register_descent(m);
     mlcraft::bind::register_predict(m);
+    mlcraft::bind::register_influence(m);
 }

@@ -28,6 +28,7 @@
 #include "mlcraft/solver/row_qr.cpp"
 #include "mlcraft/solver/sums_of_squares.cpp"
 #include "mlcraft/solver/wide.cpp"
+#include "mlcraft/stats/leverage.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
