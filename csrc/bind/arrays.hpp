@@ -133,6 +133,7 @@ inline void raise_if_interrupted(Status status) {
 }
 
 void register_least_squares(py::module_& m);
+void register_moments(py::module_& m);
 void register_matrix(py::module_& m);
 void register_descent(py::module_& m);
 void register_predict(py::module_& m);

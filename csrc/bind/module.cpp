@@ -4,6 +4,7 @@ PYBIND11_MODULE(_core, m) {
     m.doc() = "The compiled core of mlcraft: plain functions on arrays. Shapes and dtypes are checked, values are not.";
     mlcraft::bind::register_system(m);
     mlcraft::bind::register_least_squares(m);
+    mlcraft::bind::register_moments(m);
     mlcraft::bind::register_matrix(m);
     mlcraft::bind::register_descent(m);
     mlcraft::bind::register_predict(m);

@@ -24,6 +24,7 @@ void load_lapack() {
     load(lapack().geqp3, capsules, "dgeqp3");
     load(lapack().ormqr, capsules, "dormqr");
     load(lapack().trtrs, capsules, "dtrtrs");
+    load(lapack().syevd, capsules, "dsyevd");
 }
 
 double read_bandwidth_probe(const py::array& x) {

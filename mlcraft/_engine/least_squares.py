@@ -16,6 +16,7 @@ from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 __all__ = ["LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
 
 Floats = NDArray[np.floating[Any]]
+ROUGH = 2e-5  # relative error of coefficients from which moments alone are not trusted
 
 
 class NonFiniteError(ValueError):
@@ -157,8 +158,8 @@ def _solve_by_twins(X: Any, y: Floats, sample_weight: Floats | None, options: _c
 
     with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
         moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept))
-        solution = _core.solve_moments(moments, options)
-        if solution.status in ("converged", "max_iter"):
+        solution, error = _core.solve_moments_with_error(moments, options)
+        if solution.status in ("converged", "max_iter") and error < ROUGH:
             return solution
     return None
 

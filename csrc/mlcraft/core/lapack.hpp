@@ -12,6 +12,8 @@ struct Lapack {
                   int* ldc, double* work, int* lwork, int* info) = nullptr;
     void (*trtrs)(char* uplo, char* trans, char* diag, int* n, int* nrhs, double* a, int* lda, double* b, int* ldb,
                   int* info) = nullptr;
+    void (*syevd)(char* jobz, char* uplo, int* n, double* a, int* lda, double* w, double* work, int* lwork, int* iwork,
+                  int* liwork, int* info) = nullptr;
 };
 
 inline Lapack& lapack() {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "mlcraft/core/buffer.hpp"
+#include "mlcraft/core/double_double.hpp"
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/simd/kernels.hpp"
 
@@ -102,6 +103,12 @@ private:
     std::vector<Compute> shift_x_, shift_y_;
 };
 
+void set_mean(double shift, double difference, double& mean, double& low) {
+    const DoubleDouble sum = DoubleDouble(shift) + DoubleDouble(difference);
+    mean = sum.hi;
+    low = sum.lo;
+}
+
 // From the sums of products about the shift to moments about the mean.
 template <class Compute>
 Moments finish(const double* sums, Index ld, Index p, Index k, bool centre, const std::vector<Compute>& shift_x,
@@ -117,17 +124,19 @@ Moments finish(const double* sums, Index ld, Index p, Index k, bool centre, cons
     std::vector<double> dx(p), dy(k);  // mean minus shift
     m.x_mean.assign(p, 0.0);
     m.y_mean.assign(k, 0.0);
+    m.x_low.assign(p, 0.0);
+    m.y_low.assign(k, 0.0);
     m.x_size.resize(p);
     m.xx.resize(p * p);
     m.xy.resize(p * k);
     m.yy.resize(k);
     for (Index i = 0; i < p; ++i) {
         dx[i] = centre ? sums[i * ld + one] * share : 0.0;
-        if (centre) m.x_mean[i] = static_cast<double>(shift_x[i]) + dx[i];
+        if (centre) set_mean(static_cast<double>(shift_x[i]), dx[i], m.x_mean[i], m.x_low[i]);
     }
     for (Index j = 0; j < k; ++j) {
         dy[j] = centre ? sums[(p + j) * ld + one] * share : 0.0;
-        if (centre) m.y_mean[j] = static_cast<double>(shift_y[j]) + dy[j];
+        if (centre) set_mean(static_cast<double>(shift_y[j]), dy[j], m.y_mean[j], m.y_low[j]);
     }
     double check = total;
     for (Index i = 0; i < p; ++i) {
@@ -243,31 +252,6 @@ Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<c
     if (!far) return m;
     return shifted_moments<T, Compute>(x, y, weight, centre, std::vector<double>(m.x_mean),
                                        std::vector<double>(m.y_mean), threads);
-}
-
-void merge(Moments& into, const Moments& other) {
-    const Index p = into.features, k = into.targets;
-    const double total = into.weight_sum + other.weight_sum;
-    const double share = total > 0 ? other.weight_sum / total : 0.0, mixed = into.weight_sum * share;
-    std::vector<double> dx(p), dy(k);
-    for (Index j = 0; j < p; ++j) dx[j] = other.x_mean[j] - into.x_mean[j];
-    for (Index t = 0; t < k; ++t) dy[t] = other.y_mean[t] - into.y_mean[t];
-    for (Index i = 0; i < p; ++i) {
-        for (Index j = 0; j < p; ++j) into.xx[i * p + j] += other.xx[i * p + j] + mixed * dx[i] * dx[j];
-        for (Index t = 0; t < k; ++t) into.xy[i * k + t] += other.xy[i * k + t] + mixed * dx[i] * dy[t];
-    }
-    for (Index t = 0; t < k; ++t) {
-        into.yy[t] += other.yy[t] + mixed * dy[t] * dy[t];
-        into.y_mean[t] += share * dy[t];
-    }
-    into.weight_sum = total;
-    for (Index j = 0; j < p; ++j) {
-        into.x_mean[j] += share * dx[j];
-        const double spread = total > 0 ? std::max(0.0, into.xx[j * p + j]) / total : 0.0;
-        into.x_size[j] = std::sqrt(spread + into.x_mean[j] * into.x_mean[j]);
-    }
-    into.finite = into.finite && other.finite;
-    into.interrupted = into.interrupted || other.interrupted;
 }
 
 template Moments dense_moments<double, double>(MatrixView<const double>, MatrixView<const double>,

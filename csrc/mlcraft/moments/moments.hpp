@@ -4,7 +4,9 @@
 //   xx = sum w_i (x_i - x_mean)(x_i - x_mean)',   xy = sum w_i (x_i - x_mean)(y_i - y_mean)',   yy_j likewise.
 //
 // Without an intercept the means are zero and nothing is subtracted. The rows are shifted by the mean of a sample of
-// rows before they are accumulated, so that a large mean does not cancel (Chan, Golub and LeVeque 1983).
+// rows before they are accumulated, so that a large mean does not cancel (Chan, Golub and LeVeque 1983). For the same
+// reason a mean is kept as a sum of two doubles: merging and removing need differences of means, to the precision of
+// the spread and not of the mean.
 #pragma once
 
 #include <vector>
@@ -24,6 +26,10 @@ struct Moments {
     std::vector<double> xy;      // features x targets, row-major
     std::vector<double> yy;      // targets
     std::vector<double> x_size;  // features: sqrt of the mean square of x before centring, the scale of its rounding
+    Index samples = 0;           // rows with a weight that is not zero; 0 where nobody has counted
+    std::vector<double> x_low;   // features: what x_mean loses to rounding; empty: nothing
+    std::vector<double> y_low;   // targets: what y_mean loses to rounding; empty: nothing
+    std::vector<double> noise;   // features: rounding error to expect of the diagonal of xx; empty: that of one pass
     bool finite = true;          // false when X, Y, the weights or their products hold NaN or infinity
     bool interrupted = false;
 };
@@ -33,8 +39,36 @@ template <class T, class Compute = T>
 Moments dense_moments(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre,
                       int threads);
 
+// Fills in what follows from the rest (x_size). Throws std::invalid_argument where sizes do not agree.
+void complete(Moments& m);
+
 // The moments of the rows of both, in place of `into` (Chan, Golub and LeVeque 1983). Both centred or both not.
 void merge(Moments& into, const Moments& other);
+
+// What is asked to be removed and cannot have been added: more rows, weight, or spread of a column than there is.
+struct Removal {
+    enum class Fault { none, rows, weight, feature, target };
+    Fault fault = Fault::none;
+    Index column = 0;    // of a feature or target
+    double held = 0;     // rows, weight, or sum of squares about the mean that there was
+    double removed = 0;  // and that was to go
+};
+
+// The inverse of merge, in place; with a fault nothing is changed. Both centred or both not.
+Removal remove(Moments& from, const Moments& part);
+
+// Every weight times `factor`, which is above zero.
+void decay(Moments& m, double factor);
+
+// The moments about zero, for a fit without intercept.
+Moments uncentred(Moments m);
+
+// The part of the diagonal of xx that rounding may have made, the largest of all columns: 2^-52 after one pass, more
+// after many merges, and more still where most of a column's spread was removed.
+double relative_noise(const Moments& m);
+
+// The same moments with columns whose spread is not above the noise as constant ones: spread and cross-products zero.
+Moments without_noise(Moments m);
 
 extern template Moments dense_moments<double, double>(MatrixView<const double>, MatrixView<const double>,
                                                       VectorView<const double>, bool, int);
