@@ -10,9 +10,9 @@
 namespace mlcraft {
 namespace {
 
-constexpr double smallest_square = 1e-280;  // sums of squares below may have underflown
-constexpr Index block_rows = 2048;          // rows that are copied together
-constexpr Index shared_columns = 128;       // from here all threads work on one block
+constexpr double suspicious_square = 1e-280;  // sums of squares below may have underflown
+constexpr Index block_rows = 2048;            // rows that are copied together
+constexpr Index shared_columns = 128;         // from here all threads work on one block
 
 template <class T>
 Index count_weighted(VectorView<const T> weight, Index rows) {
@@ -35,9 +35,9 @@ bool differs(VectorView<const T> values, VectorView<const T> weight, double mean
 template <class T>
 bool underflows(const Moments& m, MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight) {
     for (Index j = 0; j < m.features; ++j)
-        if (m.xx[j * m.features + j] <= smallest_square && differs(x.column(j), weight, m.x_mean[j])) return true;
+        if (m.xx[j * m.features + j] <= suspicious_square && differs(x.column(j), weight, m.x_mean[j])) return true;
     for (Index t = 0; t < m.targets; ++t)
-        if (m.yy[t] <= smallest_square && differs(y.column(t), weight, m.y_mean[t])) return true;
+        if (m.yy[t] <= suspicious_square && differs(y.column(t), weight, m.y_mean[t])) return true;
     return false;
 }
 
@@ -47,7 +47,7 @@ bool underflows(const Moments& m, const CsrMatrix<T, I>& x, MatrixView<const T> 
     std::vector<double> magnifier(static_cast<std::size_t>(m.features), 0.0);
     bool suspicious = false;
     for (Index j = 0; j < m.features; ++j)
-        if (m.xx[j * m.features + j] <= smallest_square && m.x_size[j] <= std::sqrt(smallest_square)) {
+        if (m.xx[j * m.features + j] <= suspicious_square && m.x_size[j] <= std::sqrt(suspicious_square)) {
             magnifier[j] = 1e150;
             suspicious = true;
         }
@@ -57,7 +57,7 @@ bool underflows(const Moments& m, const CsrMatrix<T, I>& x, MatrixView<const T> 
         if (magnified != 0 && (!weight || weight[i] > T(0))) return true;
     }
     for (Index t = 0; t < m.targets; ++t)
-        if (m.yy[t] <= smallest_square && differs(y.column(t), weight, m.y_mean[t])) return true;
+        if (m.yy[t] <= suspicious_square && differs(y.column(t), weight, m.y_mean[t])) return true;
     return false;
 }
 

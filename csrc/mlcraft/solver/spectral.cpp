@@ -14,7 +14,7 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-void check(int info, const char* routine) {
+void require_success(int info, const char* routine) {
     if (info != 0)
         throw std::runtime_error(std::string("LAPACK ") + routine + " failed with info = " + std::to_string(info));
 }
@@ -32,7 +32,7 @@ Doubles eigen(Doubles& a, Index p) {
     Doubles work(static_cast<std::size_t>(lwork));
     std::vector<int> iwork(static_cast<std::size_t>(liwork));
     lapack().syevd(&job, &triangle, &n, a.data(), &n, values.data(), work.data(), &lwork, iwork.data(), &liwork, &info);
-    check(info, "syevd");
+    require_success(info, "syevd");
     return values;
 }
 
@@ -48,7 +48,7 @@ Doubles triangle_of(const Doubles& values, const Doubles& vectors, Index p) {
     int lwork = std::max(1, static_cast<int>(size));
     Doubles work(static_cast<std::size_t>(lwork));
     lapack().geqrf(&n, &n, root.data(), &n, tau.data(), work.data(), &lwork, &info);
-    check(info, "geqrf");
+    require_success(info, "geqrf");
     Doubles lower(static_cast<std::size_t>(p * p), 0.0);
     for (Index j = 0; j < p; ++j)
         for (Index i = 0; i <= j; ++i) lower[j * p + i] = root[i * p + i] < 0 ? -root[j * p + i] : root[j * p + i];
