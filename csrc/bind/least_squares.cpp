@@ -74,7 +74,7 @@ void register_least_squares(py::module_& m) {
             const auto array = [](const std::vector<double>& v) {
                 return to_array<double>(v, {static_cast<Index>(v.size())});
             };
-            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual));
+            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual), s.sums.log_weight);
         });
 
     m.def("least_squares", &least_squares, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("options"),

@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_descent(m);
     mlcraft::bind::register_predict(m);
     mlcraft::bind::register_influence(m);
+    mlcraft::bind::register_stats(m);
 }

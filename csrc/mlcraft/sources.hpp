@@ -32,6 +32,7 @@
 #include "mlcraft/solver/sums_of_squares.cpp"
 #include "mlcraft/solver/wide.cpp"
 #include "mlcraft/stats/leverage.cpp"
+#include "mlcraft/stats/sandwich.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

@@ -130,12 +130,15 @@ class SumsOfSquares:
         ``sum w (y - y_mean)^2``.
     residual : ndarray of shape (n_targets,)
         ``sum w (y - prediction)^2``, to about twelve digits for double precision, also where the fit is close.
+    log_weight : float, default=0.0
+        Sum of the logarithms of the weights that are not zero, for the likelihood.
     """
 
     n_samples: int
     y_mean: Doubles
     total: Doubles
     residual: Doubles
+    log_weight: float = 0.0
 
 
 class Kept:
@@ -180,9 +183,9 @@ class Kept:
     def sums(self) -> SumsOfSquares | None:
         """The sums of squares, where the method tells."""
         if self._sums is None and self._solution is not None:
-            n_samples, y_mean, total, residual = self._solution.sums
+            n_samples, y_mean, total, residual, log_weight = self._solution.sums
             if residual.size:
-                self._sums = SumsOfSquares(self._n_samples or n_samples, y_mean, total, residual)
+                self._sums = SumsOfSquares(self._n_samples or n_samples, y_mean, total, residual, log_weight)
         return self._sums
 
     def __reduce__(self) -> tuple[Any, ...]:

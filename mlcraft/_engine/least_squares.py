@@ -271,7 +271,8 @@ def _unscaled_sums(
         return None
     with np.errstate(over="ignore", under="ignore"):  # what leaves the range is infinite or zero
         total, residual = (part / heights / heights / weight_scale for part in (sums.total, sums.residual))
-        return SumsOfSquares(sums.n_samples, sums.y_mean / heights, total, residual)
+        log_weight = sums.log_weight - sums.n_samples * float(np.log(weight_scale))
+        return SumsOfSquares(sums.n_samples, sums.y_mean / heights, total, residual, log_weight)
 
 
 def _power_of_two(size: Any) -> NDArray[np.float64]:

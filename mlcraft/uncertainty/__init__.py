@@ -1,3 +1,34 @@
 """How sure a fit is: standard errors, intervals, tests and influence, from the factor that a fit leaves."""
 
-__all__: list[str] = []
+from mlcraft.uncertainty._covariance import Covariance, covariance, stacked
+from mlcraft.uncertainty._door import FitData, Inference
+from mlcraft.uncertainty._intervals import Intervals, PredictionInterval, intervals, prediction_interval
+from mlcraft.uncertainty._model import FittedModel, model_of
+from mlcraft.uncertainty._rows import FitRows
+from mlcraft.uncertainty._sandwich import Options
+from mlcraft.uncertainty._summary import Summary, summarise
+from mlcraft.uncertainty._tests import Contrast, TestResult, contrast, nested, parse_hypotheses, wald
+
+__all__ = [
+    "Contrast",
+    "Covariance",
+    "FitData",
+    "FitRows",
+    "FittedModel",
+    "Inference",
+    "Intervals",
+    "Options",
+    "PredictionInterval",
+    "Summary",
+    "TestResult",
+    "contrast",
+    "covariance",
+    "intervals",
+    "model_of",
+    "nested",
+    "parse_hypotheses",
+    "prediction_interval",
+    "stacked",
+    "summarise",
+    "wald",
+]

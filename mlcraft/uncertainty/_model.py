@@ -236,7 +236,7 @@ class FittedModel:
     @property
     def n_samples(self) -> int:
         """Number of rows whose weight is not zero."""
-        return int(self._sums().n_samples)
+        return int(self.checked_sums().n_samples)
 
     def n_observations(self, weights: str = "analytic") -> float:
         """
@@ -289,9 +289,16 @@ class FittedModel:
             NaN without residual degrees of freedom.
         """
         df = self.residual_df(target, weights)
-        return float(self._sums().residual[target]) / df if df > 1e-9 else float("nan")
+        return float(self.checked_sums().residual[target]) / df if df > 1e-9 else float("nan")
 
-    def _sums(self) -> Any:
+    @property
+    def log_weight(self) -> float:
+        """Sum of the logarithms of the weights; NaN where there were weights and nobody added them up."""
+        sums = self.checked_sums()
+        unknown = sums.log_weight == 0.0 and self._usable_factor().weight_sum != sums.n_samples
+        return float("nan") if unknown else float(sums.log_weight)
+
+    def checked_sums(self) -> Any:
         if self.sums is None:
             raise ValueError(
                 "this fit kept no sums of squares, so the spread of its residuals is unknown; fit again, or pass X "
@@ -325,14 +332,14 @@ def model_of(estimator: Any) -> FittedModel:
     n_targets = 1 if coef.ndim == 1 else coef.shape[0]
     intercept = np.asarray(to_numpy(fitted["intercept_"])[0], dtype=np.float64)
     names = fitted.get("feature_names_in_")
-    factor = fitted.get("factor_")
+    factor = getattr(estimator, "factor_", None)
     return FittedModel(
         coef=coef.reshape(n_targets, -1),
         intercept=np.broadcast_to(intercept.ravel(), (n_targets,)),
         has_intercept=bool(estimator.fit_intercept),
         feature_names=tuple(f"x{j}" for j in range(coef.shape[-1])) if names is None else tuple(map(str, names)),
         factor=factor,
-        sums=fitted.get("sums_of_squares_"),
+        sums=getattr(estimator, "sums_of_squares_", None),
         alpha=_penalties(estimator, factor, n_targets),
         positive=bool(getattr(estimator, "positive", False)),
         condition=float(fitted.get("condition_", np.nan)),

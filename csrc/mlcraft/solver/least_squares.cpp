@@ -340,7 +340,7 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
     solution.rank = std::min(x.rows(), p);
     solution.condition = NAN;
     solution.sums.y_mean = means.y_mean;
-    solution.sums.samples = count_weighted_rows(Rows<CsrMatrix<T, I>>(x, y, weight));
+    count_weighted_rows(Rows<CsrMatrix<T, I>>(x, y, weight), solution.sums);
     if (!means.finite) {
         solution.status = Status::not_finite;
         return solution;

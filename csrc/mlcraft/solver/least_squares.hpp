@@ -45,6 +45,7 @@ struct Factor {
 // What the standard errors need; empty where a method does not tell.
 struct SumsOfSquares {
     Index samples = 0;             // rows with a weight that is not zero; 0: not known
+    double log_weight = 0;         // sum log w over those rows
     std::vector<double> y_mean;    // targets: weighted means, zero without an intercept
     std::vector<double> total;     // targets: sum w (y - y_mean)^2
     std::vector<double> residual;  // targets: sum w (y - c - x'b)^2

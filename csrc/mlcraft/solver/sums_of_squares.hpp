@@ -23,6 +23,7 @@ void find_sums_of_squares(const Moments& moments, const RowSource* rows, const L
 std::vector<double> residual_squares(const RowSource& rows, const double* mean, const LeastSquaresSolution& solution,
                                      bool extended, int threads);
 
-Index count_weighted_rows(const RowSource& rows);
+// samples and log_weight
+void count_weighted_rows(const RowSource& rows, SumsOfSquares& sums);
 
 }  // namespace mlcraft

@@ -1,0 +1,72 @@
+#include "arrays.hpp"
+#include "mlcraft/matrix/rows.hpp"
+#include "mlcraft/stats/sandwich.hpp"
+
+namespace mlcraft::bind {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Indices = py::array_t<Index, py::array::c_style | py::array::forcecast>;
+using Mean = std::optional<Doubles>;  // no mean: no constant either
+
+// An array of zeros of shape (count, width) or (count, width, width), filled by run(z, out, threads).
+template <class Run>
+py::array_t<double> over_rows(const py::object& x, const py::object& weight, const Mean& mean, std::vector<Index> shape,
+                              Run&& run) {
+    const auto features = py::cast<std::pair<Index, Index>>(x.attr("shape")).second;
+    if (mean && mean->size() != features) throw py::value_error("mean does not fit the columns of X");
+    const std::vector<double> zeros(mean ? 0 : static_cast<std::size_t>(features), 0.0);
+    for (Index& length : shape) length = length < 0 ? features + (mean ? 1 : 0) : length;
+    py::array_t<double> out(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+    double* data = out.mutable_data();
+    const auto visit = [&](const auto& matrix) {
+        using Matrix = std::decay_t<decltype(matrix)>;
+        const auto w = vector_view<typename Matrix::value_type>(weight, matrix.rows(), "sample_weight");
+        const Rows<Matrix> rows(matrix, {}, w);
+        const CentredRows z{rows, mean ? mean->data() : zeros.data(), mean.has_value()};
+        const py::gil_scoped_release release;
+        const CallScope scope;
+        return run(z, data, threads_for(static_cast<double>(rows.rows) * static_cast<double>(z.width() + 8)));
+    };
+    raise_if_interrupted(py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), visit)
+                                                      : visit_sparse<CsrMatrix>(x, visit));
+    return out;
+}
+
+const double* checked(const Doubles& score, const CentredRows& z) {
+    if (score.size() != z.rows.rows) throw py::value_error("score must have as many elements as X has rows");
+    return score.data();
+}
+
+}  // namespace
+
+void register_stats(py::module_& m) {
+    const auto x = py::arg("x"), score = py::arg("score"), mean = py::arg("mean");
+    const auto by_cluster = [](const py::object& rows, const Doubles& s, const Mean& centre, const Indices& codes,
+                               Index clusters) {
+        return over_rows(rows, py::none(), centre, {clusters, -1}, [&](const auto& z, double* out, int threads) {
+            if (codes.size() != s.size()) throw py::value_error("codes must have as many elements as score");
+            return cluster_scores(z, checked(s, z), codes.data(), clusters, out, threads);
+        });
+    };
+    const auto grams = [](const py::object& rows, const py::object& weight, const Mean& centre, const Indices& order,
+                          const Indices& start) {
+        const Index clusters = start.size() - 1;
+        return over_rows(rows, weight, centre, {clusters, -1, -1}, [&](const auto& z, double* out, int threads) {
+            return cluster_grams(z, order.data(), start.data(), clusters, out, threads);
+        });
+    };
+    const auto lagged = [](const py::object& rows, const Doubles& s, const Mean& centre, const Doubles& kernel) {
+        return over_rows(rows, py::none(), centre, {-1, -1}, [&](const auto& z, double* out, int threads) {
+            return lagged_products(z, checked(s, z), kernel.data(), kernel.size() - 1, out, threads);
+        });
+    };
+    m.def("cluster_scores", by_cluster, x, score, mean, py::arg("codes"), py::arg("clusters"),
+          "Sums of score [1, x - mean] by cluster; no mean, no constant.");
+    m.def("cluster_grams", grams, x, py::arg("sample_weight"), mean, py::arg("order"), py::arg("start"),
+          "Sums of weight z z', z = [1, x - mean], over the rows order[start[g]:start[g + 1]].");
+    m.def("lagged_products", lagged, x, score, mean, py::arg("kernel"),
+          "Sum over rows and lags of kernel[lag] (s z)_row-lag (s z)_row', z = [1, x - mean].");
+}
+
+}  // namespace mlcraft::bind

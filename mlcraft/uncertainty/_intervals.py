@@ -1,0 +1,204 @@
+"""Confidence intervals of coefficients and predictions by normal theory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft.uncertainty._covariance import Covariance
+from mlcraft.uncertainty._model import FittedModel
+
+__all__ = ["Intervals", "PredictionInterval", "half_width", "intervals", "prediction_interval", "two_sided"]
+
+Doubles = NDArray[np.float64]
+
+
+def checked_level(level: float) -> float:
+    """Return a confidence level as a float, or raise if it does not lie between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, such as 0.95; got {level!r}")
+    return float(level)
+
+
+def half_width(level: float, df: Any) -> Any:
+    """Return the t quantile of a two-sided interval; NaN without degrees of freedom."""
+    from scipy.special import stdtrit
+
+    if np.ndim(df) == 0 and not df > 0:
+        return np.nan
+    return stdtrit(df, 0.5 + 0.5 * checked_level(level))
+
+
+def two_sided(t: Doubles, df: Any) -> Doubles:
+    """Return the two-sided p-values of t statistics."""
+    from scipy.special import stdtr
+
+    if np.ndim(df) == 0 and not df > 0:
+        return np.full_like(t, np.nan)
+    p_values: Doubles = 2.0 * stdtr(df, -np.abs(t))
+    return p_values
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """
+    Confidence intervals of coefficients.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of shape (n_parameters,) or (n_targets, n_parameters)
+        Bounds, in the order of `names`.
+    level : float
+        Confidence level.
+    names : tuple of str
+        Names of the parameters, the intercept first.
+    covariance : str
+        Kind of the covariance that was used.
+    """
+
+    lower: Doubles
+    upper: Doubles
+    level: float
+    names: tuple[str, ...]
+    covariance: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return an array of shape (..., n_parameters, 2)."""
+        return np.stack([self.lower, self.upper], axis=-1).astype(dtype or np.float64, copy=False)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return (lower, upper) of the parameter of this name."""
+        if name not in self.names:
+            raise KeyError(f"no parameter {name!r}; there are: {', '.join(self.names)}")
+        j = self.names.index(name)
+        return self.lower[..., j], self.upper[..., j]
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with one row for each parameter (of each target)."""
+        import pandas as pd
+
+        index: Any = list(self.names)
+        if self.lower.ndim == 2:
+            index = pd.MultiIndex.from_product([[f"y{t}" for t in range(len(self.lower))], self.names])
+        return pd.DataFrame({"lower": self.lower.ravel(), "upper": self.upper.ravel()}, index=index)
+
+    def __str__(self) -> str:
+        width = max(map(len, self.names))
+        table = np.asarray(self).reshape(-1, 2)
+        names = self.names * (len(table) // len(self.names))
+        lines = [f"{name:<{width}}  {low:12.6g}  {high:12.6g}" for name, (low, high) in zip(names, table, strict=True)]
+        return "\n".join([f"{self.level:.6g} intervals, {self.covariance} covariance", *lines])
+
+
+def intervals(model: FittedModel, found: Covariance, target: int | None, level: float) -> Intervals:
+    """
+    Return intervals of all parameters.
+
+    Parameters
+    ----------
+    model : FittedModel
+    found : Covariance
+        Of `target`, or of all targets where it is None.
+    target : int or None
+    level : float
+
+    Returns
+    -------
+    Intervals
+    """
+    parameters = model.parameters if target is None else model.parameters[target]
+    df = found.df if np.ndim(found.df) == 0 else found.df[:, np.newaxis]
+    reach = half_width(level, df) * found.standard_errors
+    return Intervals(parameters - reach, parameters + reach, checked_level(level), model.names, found.kind)
+
+
+class PredictionInterval(NamedTuple):
+    """
+    Predictions with bounds.
+
+    Attributes
+    ----------
+    prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    lower, upper : ndarray of the same shape, with a last axis of levels where several were asked for
+    """
+
+    prediction: Doubles
+    lower: Doubles
+    upper: Doubles
+
+
+def prediction_interval(
+    model: FittedModel, found: list[Covariance], X: Any, level: Any, kind: str, weights: str
+) -> PredictionInterval:
+    """
+    Return intervals of the mean response or of new observations.
+
+    Parameters
+    ----------
+    model : FittedModel
+    found : list of Covariance
+        One for each target.
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    level : float or sequence of float
+    kind : {"mean", "observation"}
+    weights : str
+        What the weights of the fit mean.
+
+    Returns
+    -------
+    PredictionInterval
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown or the level out of range.
+    """
+    if kind not in ("mean", "observation"):
+        raise ValueError(f"kind must be 'mean' or 'observation', got {kind!r}")
+    levels = np.atleast_1d(np.asarray(level, dtype=np.float64))
+    predictions, lower, upper = [], [], []
+    for t, one in enumerate(found):
+        prediction, variance = _variances(model, one, X, t)
+        if kind == "observation":
+            variance = variance + model.variance(t, weights)
+        reach = np.sqrt(np.maximum(variance, 0.0))[:, np.newaxis] * [half_width(each, one.df) for each in levels]
+        predictions.append(prediction)
+        lower.append(prediction[:, np.newaxis] - reach)
+        upper.append(prediction[:, np.newaxis] + reach)
+    result = [np.stack(predictions, axis=1), np.stack(lower, axis=1), np.stack(upper, axis=1)]
+    if np.ndim(level) == 0:
+        result[1:] = [bound[:, :, 0] for bound in result[1:]]
+    if model.single_target:
+        result = [part[:, 0] for part in result]
+    return PredictionInterval(*result)
+
+
+def _variances(model: FittedModel, found: Covariance, X: Any, target: int) -> tuple[Doubles, Doubles]:
+    """Predictions of the rows of X, and the variances of the predictions' means."""
+    geometry = model.geometry(target)
+    coef, mean = model.coef[target : target + 1], geometry.mean
+    part = found.centred[1:, 1:] if geometry.has_intercept else found.centred
+    values, vectors = np.linalg.eigh(part)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    directions = np.vstack([coef, found.centred[0, 1:]]) if geometry.has_intercept else coef
+    square, along, *_ = _core.row_influence(X, root, mean, directions, "qf")
+    variance = square[:, 0]
+    if geometry.has_intercept:
+        variance += found.centred[0, 0] + 2.0 * along[:, 1]
+    prediction = along[:, 0] + (model.intercept[target] + mean @ coef[0])
+    if not geometry.full:
+        variance[~_determined(geometry, X)] = np.nan
+    return prediction, variance
+
+
+def _determined(geometry: Any, X: Any) -> NDArray[np.bool_]:
+    """Which rows lie where the fit says something, although columns depend on each other."""
+    dense = np.asarray(X.todense() if not isinstance(X, np.ndarray) else X, dtype=np.float64)
+    if geometry.has_intercept:
+        dense = np.column_stack([np.ones(len(dense)), dense])
+    answer: NDArray[np.bool_] = geometry.estimable(dense)
+    return answer

@@ -1,0 +1,201 @@
+"""The rows of a fit, seen again: what robust covariances and influence need besides the factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft.uncertainty._model import FittedModel, Geometry
+
+__all__ = ["FitRows", "encode_groups"]
+
+Doubles = NDArray[np.float64]
+CHUNK = 1 << 22  # elements of the matrices of several clusters that are held at once
+
+
+@dataclass(frozen=True)
+class FitRows:
+    """
+    The rows that a model was fitted on, checked against what the fit remembers of them.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        float32 or float64.
+    y : ndarray of shape (n_samples, n_targets)
+        float64.
+    weight : ndarray of shape (n_samples,) or None
+        float64, not negative.
+    """
+
+    X: Any
+    y: Doubles
+    weight: Doubles | None
+
+    @property
+    def weights(self) -> Doubles:
+        """The weights, ones where there are none."""
+        return np.ones(len(self.y)) if self.weight is None else self.weight
+
+    @property
+    def counted(self) -> NDArray[np.bool_] | None:
+        """Which rows have a weight; None where all have."""
+        if self.weight is None or self.weight.all():
+            return None
+        return self.weight > 0
+
+    def n_observations(self, weights: str) -> float:
+        """Return the number of rows with a weight, or the sum of frequency weights."""
+        if self.weight is None:
+            return float(len(self.y))
+        return float(self.weight.sum() if weights == "frequency" else np.count_nonzero(self.weight))
+
+    def residuals(self, model: FittedModel, target: int) -> tuple[Doubles, Doubles]:
+        """
+        Return residuals and leverages of the rows for one target.
+
+        Parameters
+        ----------
+        model : FittedModel
+        target : int
+
+        Returns
+        -------
+        residual : ndarray of shape (n_samples,)
+            ``y - prediction``.
+        leverage : ndarray of shape (n_samples,)
+            Diagonal of the hat matrix of the weighted rows.
+
+        Raises
+        ------
+        ValueError
+            If these cannot be the rows of the fit.
+        """
+        geometry = model.geometry(target)
+        coef = model.coef[target : target + 1]
+        square, fit, *_ = _core.row_influence(self.X, geometry.root, geometry.mean, coef, "qf")
+        centre = model.intercept[target] + geometry.mean @ coef[0]
+        residual = self.y[:, target] - fit[:, 0] - centre
+        leverage = square[:, 0]
+        if geometry.has_intercept:
+            leverage += 1.0 / geometry.weight_sum
+        if self.weight is not None:
+            leverage *= self.weight
+        self._check(model, geometry, residual, target)
+        return residual, leverage
+
+    def _check(self, model: FittedModel, geometry: Geometry, residual: Doubles, target: int) -> None:
+        """Raise unless the rows weigh and deviate as much as those of the fit did."""
+        single = self.X.dtype == np.float32
+        weight_sum = float(len(residual)) if self.weight is None else float(self.weight.sum())
+        if not abs(weight_sum - geometry.weight_sum) <= (1e-4 if single else 1e-9) * geometry.weight_sum:
+            raise ValueError(
+                f"the rows given weigh {weight_sum:.10g} in all, those of the fit weighed {geometry.weight_sum:.10g}: "
+                "pass the X, y and sample_weight that the model was fitted on."
+            )
+        if model.sums is None:
+            return
+        left = float(residual @ (residual if self.weight is None else self.weight * residual))
+        known, total = float(model.sums.residual[target]), float(model.sums.total[target])
+        if not abs(left - known) <= (1e-2 * known + 1e-6 * total if single else 1e-6 * known + 1e-10 * total):
+            raise ValueError(
+                f"the squared residuals of the rows given sum to {left:.10g}, those of the fit to {known:.10g}: "
+                "pass the X, y and sample_weight that the model was fitted on."
+            )
+
+    def weighted_gram(self, geometry: Geometry, weight: Doubles) -> Doubles:
+        """
+        Return ``sum weight z z'`` with z = [1, x - mean], or x where there is no intercept.
+
+        Parameters
+        ----------
+        geometry : Geometry
+        weight : ndarray of shape (n_samples,)
+            Not negative.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters, n_parameters)
+        """
+        scale = float(weight.max(initial=0.0)) or 1.0
+        relative = (weight / scale).astype(self.X.dtype)
+        unused = np.zeros(len(weight), dtype=self.X.dtype)
+        found = _core.gather_moments(self.X, unused, relative, geometry.has_intercept)
+        if not geometry.has_intercept:
+            return scale * found.xx
+        total, shift = found.weight_sum, found.x_mean - geometry.mean
+        gram = np.empty((len(shift) + 1, len(shift) + 1))
+        gram[0, 0] = total
+        gram[0, 1:] = gram[1:, 0] = total * shift
+        gram[1:, 1:] = found.xx + total * np.outer(shift, shift)
+        gram *= scale
+        return gram
+
+    def cluster_scores(self, geometry: Geometry, score: Doubles, codes: NDArray[np.intp], count: int) -> Doubles:
+        """Return the sums of ``score z`` over each of `count` clusters, of shape (count, n_parameters)."""
+        return _core.cluster_scores(self.X, score, _mean(geometry), codes, count)
+
+    def cluster_grams(self, geometry: Geometry, codes: NDArray[np.intp], count: int) -> Any:
+        """Yield (first, grams) with grams of shape (m, n_parameters, n_parameters): clusters first to first + m."""
+        order = np.argsort(codes, kind="stable")
+        start = np.searchsorted(codes[order], np.arange(count + 1))
+        width = len(geometry.bread)
+        step = max(1, CHUNK // (width * width))
+        weight = None if self.weight is None else self.weight.astype(self.X.dtype)
+        for first in range(0, count, step):
+            some = start[first : first + step + 1]
+            rows = order[some[0] : some[-1]]
+            yield first, _core.cluster_grams(self.X, weight, _mean(geometry), rows, some - some[0])
+
+    def lagged_products(self, geometry: Geometry, score: Doubles, kernel: Doubles) -> Doubles:
+        """Return the middle of a Newey-West covariance, of shape (n_parameters, n_parameters)."""
+        half = kernel.copy()
+        half[0] *= 0.5
+        products = _core.lagged_products(self.X, score, _mean(geometry), half)
+        return products + products.T
+
+
+def _mean(geometry: Geometry) -> Doubles | None:
+    return geometry.mean if geometry.has_intercept else None
+
+
+def encode_groups(groups: Any, n_samples: int) -> list[NDArray[np.intp]]:
+    """
+    Give the clusters of each way of clustering a number.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or (n_samples, n_ways), or a list or tuple of such vectors
+        Labels of any kind: numbers, text, dates.
+    n_samples : int
+
+    Returns
+    -------
+    list of ndarray of shape (n_samples,)
+        Codes from zero on, one array for each way.
+
+    Raises
+    ------
+    ValueError
+        If the labels do not fit the rows, or some are missing.
+    """
+    if isinstance(groups, (list, tuple)) and groups and np.ndim(groups[0]) == 1:
+        ways = [np.asarray(way) for way in groups]
+    else:
+        table = np.asarray(groups)
+        ways = [table] if table.ndim == 1 else list(table.T)
+    found = []
+    for way in ways:
+        if way.shape != (n_samples,):
+            raise ValueError(f"groups must hold one label for each of the {n_samples} rows, got shape {way.shape}")
+        missing = way != way  # NaN and NaT differ from themselves
+        if way.dtype == object:
+            missing = np.array([label is None or label != label for label in way])
+        if np.any(missing):
+            raise ValueError(f"groups has no label for {np.count_nonzero(missing)} rows; leave them out of the fit")
+        found.append(np.unique(way, return_inverse=True)[1].ravel())
+    return found

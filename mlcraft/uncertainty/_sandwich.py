@@ -1,0 +1,238 @@
+"""The middles of robust covariances, and the factors that mend them in small samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft.uncertainty._model import Geometry
+from mlcraft.uncertainty._rows import FitRows, encode_groups
+
+__all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text"]
+
+Doubles = NDArray[np.float64]
+
+HETEROSCEDASTIC = ("HC0", "HC1", "HC2", "HC3", "HC4")
+CLUSTERED = ("CR0", "CR1", "CR1S", "CR2", "CR3", "CRV3")
+LEVERAGE_ONE = 1e-9  # closer to one than this, a row fits itself and its residual is rounding
+FEW_CLUSTERS = 40
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a covariance is told besides its kind; see :func:`covariance`."""
+
+    groups: Any = None
+    maxlags: int | None = None
+    weights: str = "analytic"
+    small_sample: bool = True
+
+
+@dataclass(frozen=True)
+class SandwichResult:
+    """A covariance about the mean, the correction in a formula, the degrees of freedom, and what to know."""
+
+    matrix: Doubles
+    correction: str
+    df: float
+    notes: tuple[str, ...] = ()
+
+
+def bread_about_mean(geometry: Geometry) -> Doubles:
+    """Return the inverse of Z'WZ + penalty for z = [1, x - mean]."""
+    if not geometry.has_intercept:
+        return geometry.bread
+    bread = geometry.bread.copy()
+    bread[0] = bread[:, 0] = 0.0
+    bread[0, 0] = 1.0 / geometry.weight_sum
+    return bread
+
+
+def _root(geometry: Geometry) -> Doubles:
+    """Square root of the bread, of shape (n_parameters, rank + 1)."""
+    if not geometry.has_intercept:
+        return geometry.root
+    root = np.zeros((len(geometry.root) + 1, geometry.root.shape[1] + 1))
+    root[0, 0] = 1.0 / np.sqrt(geometry.weight_sum)
+    root[1:, 1:] = geometry.root
+    return root
+
+
+def count_text(geometry: Geometry) -> str:
+    """Name the number of parameters in the formula of a correction."""
+    return "effective df" if geometry.alpha > 0 else "p"
+
+
+@dataclass(frozen=True)
+class Sandwich:
+    """Covariances of one target's coefficients from its scores: ``bread @ middle @ bread``."""
+
+    geometry: Geometry
+    rows: FitRows
+    residual: Doubles
+    leverage: Doubles
+    n: float
+    df: float
+    options: Options
+
+    @property
+    def score(self) -> Doubles:
+        return self.residual if self.rows.weight is None else self.residual * self.rows.weight
+
+    def _around(self, middle: Doubles) -> Doubles:
+        bread = bread_about_mean(self.geometry)
+        return bread @ middle @ bread
+
+    def _df_factor(self) -> tuple[float, str]:
+        return self.n / self.df, f"n / (n - {count_text(self.geometry)})"
+
+    def heteroscedastic(self, kind: str) -> SandwichResult:
+        """HC0: White (1980); HC1 to HC3: MacKinnon and White (1985); HC4: Cribari-Neto (2004)."""
+        weight, leverage = self.rows.weight, self.leverage
+        if weight is None:
+            weighted = self.residual**2
+        elif self.options.weights == "frequency":  # a row of weight w is w rows of weight one
+            weighted = weight * self.residual**2
+            leverage = np.divide(leverage, weight, out=np.zeros_like(leverage), where=weight > 0)
+        else:
+            weighted = (weight * self.residual) ** 2
+        scale, correction = 1.0, "none"
+        if kind == "HC1":
+            scale, correction = self._df_factor()
+        elif kind != "HC0":
+            left = self._left_over(kind, leverage)
+            if kind == "HC4":
+                power = np.minimum(4.0, leverage * (self.n / self.geometry.effective_df))
+                correction = "e^2 / (1 - h)^min(4, h / mean h)"
+                weighted /= left**power
+            else:
+                correction = "e^2 / (1 - h)" if kind == "HC2" else "e^2 / (1 - h)^2"
+                weighted /= left if kind == "HC2" else left * left
+        matrix = scale * self._around(self.rows.weighted_gram(self.geometry, weighted))
+        return SandwichResult(matrix, correction, self.df)
+
+    def _left_over(self, kind: str, leverage: Doubles) -> Doubles:
+        left = 1.0 - leverage
+        if left.min() < LEVERAGE_ONE:
+            row = int(left.argmin())
+            raise ValueError(
+                f"row {row} has leverage one: it alone determines a coefficient, its residual is zero whatever y is, "
+                f"and {kind} is not defined. Use HC1, or leave out the column that only this row needs."
+            )
+        return left
+
+    def serial(self) -> SandwichResult:
+        """Newey and West (1987) with the Bartlett kernel."""
+        lags = self.options.maxlags
+        if lags is None:
+            lags = int(np.floor(4.0 * (self.n / 100.0) ** (2.0 / 9.0)))  # Newey and West (1994)
+        n_rows = len(self.residual)
+        if not 0 <= lags < n_rows:
+            raise ValueError(f"maxlags must lie between 0 and the number of rows less one, {n_rows - 1}; got {lags}")
+        kernel = 1.0 - np.arange(lags + 1.0) / (lags + 1.0)
+        scale, correction = self._df_factor() if self.options.small_sample else (1.0, "none")
+        matrix = scale * self._around(self.rows.lagged_products(self.geometry, self.score, kernel))
+        note = f"Newey-West with the Bartlett kernel and {lags} lags; rows are taken to be in order of time."
+        return SandwichResult(matrix, correction, self.df, (note,))
+
+    def clustered(self, kind: str) -> SandwichResult:
+        """Return the sum over subsets of the ways with alternating signs (Cameron, Gelbach and Miller 2011)."""
+        ways = encode_groups(self.options.groups, len(self.residual))
+        counted = self.rows.counted
+        total, correction, counts = np.zeros_like(self.geometry.bread), "", []
+        for size in range(1, len(ways) + 1):
+            for chosen in combinations(ways, size):
+                codes, count = _joined(chosen, counted)
+                if size == 1:
+                    counts.append(count)
+                    if count < 2:
+                        raise ValueError("groups has one cluster only; there must be at least two")
+                matrix, correction = self._one_way(kind, codes, count)
+                total += matrix if size % 2 else -matrix
+        notes = [f"Clusters: {' and '.join(map(str, counts))}; t distribution with {min(counts) - 1} df."]
+        if min(counts) < FEW_CLUSTERS and kind not in ("CR2", "CR3", "CRV3"):
+            notes.append(
+                f"Few clusters ({min(counts)}): {kind} tends to be too small; CRV3, the cluster jackknife, is safer."
+            )
+        if len(ways) > 1:
+            correction = f"{correction}, for each way"
+            total = _made_possible(total, notes)
+        return SandwichResult(total, correction, float(min(counts) - 1), tuple(notes))
+
+    def _one_way(self, kind: str, codes: NDArray[np.intp], count: int) -> tuple[Doubles, str]:
+        scores = self.rows.cluster_scores(self.geometry, self.score, codes, count)
+        if kind in ("CR2", "CR3", "CRV3"):
+            moves = self._moves(kind, scores, codes, count)
+            scale = (count - 1) / count if kind == "CRV3" else 1.0
+            return scale * (moves.T @ moves), _CLUSTER_CORRECTIONS[kind]
+        scale = 1.0
+        if kind == "CR1":
+            scale = count / (count - 1)
+        elif kind == "CR1S":
+            scale = count / (count - 1) * (self.n - 1) / self.df
+        correction = _CLUSTER_CORRECTIONS[kind].replace("- p", f"- {count_text(self.geometry)}")
+        return scale * self._around(scores.T @ scores), correction
+
+    def _moves(self, kind: str, scores: Doubles, codes: NDArray[np.intp], count: int) -> Doubles:
+        """
+        How far each cluster moves the coefficients, of shape (count, n_parameters).
+
+        In coordinates where the bread is the identity, with K the Gram matrix of the cluster and s its score, leaving
+        the cluster out moves the coefficients by (I - K)^-1 s exactly (MacKinnon, Nielsen and Webb 2023): CR3 and CRV3.
+        CR2 has (I - K)^-1/2 s (Bell and McCaffrey 2002).
+        """
+        root = _root(self.geometry)
+        whitened = scores @ root
+        power: Callable[[Doubles], Doubles] = np.sqrt if kind == "CR2" else np.asarray
+        for first, grams in self.rows.cluster_grams(self.geometry, codes, count):
+            values, vectors = np.linalg.eigh(root.T @ grams @ root)
+            left = 1.0 - values
+            inverse = 1.0 / power(np.maximum(left, LEVERAGE_ONE))
+            inverse[left <= LEVERAGE_ONE] = 0.0  # directions that only this cluster determines
+            part = whitened[first : first + len(grams), :, np.newaxis]
+            moved = vectors @ (inverse[:, :, np.newaxis] * (np.swapaxes(vectors, 1, 2) @ part))
+            whitened[first : first + len(grams)] = moved[:, :, 0]
+        return whitened @ root.T
+
+
+_CLUSTER_CORRECTIONS = {
+    "CR0": "none",
+    "CR1": "G / (G - 1)",
+    "CR1S": "G / (G - 1) x (n - 1) / (n - p)",
+    "CR2": "(I - H_gg)^-1/2",
+    "CR3": "(I - H_gg)^-1",
+    "CRV3": "(G - 1) / G x cluster jackknife",
+}
+
+
+def _joined(ways: tuple[NDArray[np.intp], ...], counted: NDArray[np.bool_] | None) -> tuple[NDArray[np.intp], int]:
+    """Codes of the clusters of rows alike in every way; those without a row of weight do not count."""
+    codes = ways[0]
+    for way in ways[1:]:
+        codes = np.unique(codes * (way.max() + 1) + way, return_inverse=True)[1].ravel()
+    if counted is not None:
+        joined = np.zeros_like(codes)
+        found = np.unique(codes[counted], return_inverse=True)[1].ravel()
+        joined[counted] = found
+        codes = joined
+    return codes, int(codes.max()) + 1
+
+
+def _made_possible(matrix: Doubles, notes: list[str]) -> Doubles:
+    """Set negative eigenvalues to zero where a difference of covariances has negative variances."""
+    scale = np.sqrt(np.abs(np.diagonal(matrix)))
+    scale[scale == 0] = 1.0
+    values, vectors = np.linalg.eigh(matrix / scale / scale[:, np.newaxis])
+    if values.min() > -1e-10 * np.abs(values).max():
+        return matrix
+    if np.diagonal(matrix).min() >= 0:
+        notes.append("The matrix is not positive semidefinite: joint tests may fail (few clusters in one way).")
+        return matrix
+    notes.append("Some variances came out negative: the negative eigenvalues of the matrix were set to zero.")
+    mended: Doubles = (vectors * np.maximum(values, 0.0)) @ vectors.T * scale * scale[:, np.newaxis]
+    return mended
