@@ -1,6 +1,6 @@
 """Warnings of mlcraft.  Errors and the other warnings are those of Python and scikit-learn."""
 
-__all__ = ["CollinearityWarning"]
+__all__ = ["CollinearityWarning", "LeverageWarning"]
 
 
 class CollinearityWarning(UserWarning):
@@ -21,5 +21,27 @@ class CollinearityWarning(UserWarning):
     ...     warnings.simplefilter("always")
     ...     model = LinearRegression().fit(X, 3 * celsius)
     >>> caught[0].category is CollinearityWarning
+    True
+    """
+
+
+class LeverageWarning(UserWarning):
+    """A row is fitted exactly whatever its target is, so that no other row can tell what it should be.
+
+    Usually a column is non-zero in that row alone: a category that occurs once.  What a model says of leaving out such
+    a row refers to the solution of least norm.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from mlcraft.exceptions import LeverageWarning
+    >>> from mlcraft.linear_model import LinearRegression
+    >>> X = np.array([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0], [3.0, 1.0]])
+    >>> y = np.array([1.0, 2.0, 3.0, 9.0])
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     predictions = LinearRegression().fit(X, y).loo_predict_(X, y)
+    >>> caught[0].category is LeverageWarning
     True
     """
