@@ -282,11 +282,12 @@ def _leave_out(
     """
     penalty = alpha * (coef**2).sum(axis=1)
     drop = effects.step * effects.residual
-    objective = (rows.weight @ effects.residual**2 + penalty) - drop
+    objective: Doubles = (rows.weight @ effects.residual**2 + penalty) - drop
     if alpha > 0:
         change = -2.0 * effects.step * projection + effects.step**2 * square[:, np.newaxis]
         objective -= penalty + alpha * change
-    effects.loo_rss = np.maximum(objective, 0.0)
+    objective[objective < 0.0] = 0.0
+    effects.loo_rss = objective
     lost = np.where(effects.saturated, 1.0, 0.0)
     if alpha > 0:
         divisor = np.where(effects.saturated, 1.0, effects.complement)

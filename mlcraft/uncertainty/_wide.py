@@ -177,7 +177,7 @@ def _leave_out(effects: RowEffects, rows: Rows, alpha: float, inverse: Doubles, 
     weight = rows.weight
     counted = np.count_nonzero(weight)
     lost = np.where(effects.saturated, 1.0, 0.0)
-    objective = weight @ effects.residual**2 - effects.step * effects.residual
+    objective: Doubles = weight @ effects.residual**2 - effects.step * effects.residual
     if alpha > 0:
         diagonal = np.diagonal(inverse)
         squares = (inverse**2).sum(axis=1)
@@ -187,7 +187,8 @@ def _leave_out(effects: RowEffects, rows: Rows, alpha: float, inverse: Doubles, 
         change = -2.0 * jump * along + jump**2 * (diagonal - alpha * squares)[:, np.newaxis]
         objective = objective - alpha * change
         lost = np.where(weight > 0, 1.0 - alpha * squares / diagonal, 0.0)
-    effects.loo_rss = np.maximum(objective, 0.0)
+    objective[objective < 0.0] = 0.0
+    effects.loo_rss = objective
     left: Doubles = float(counted) - (weight > 0) - effects.effective_df + lost
     effects.loo_df = left
 
