@@ -18,9 +18,11 @@ from mlcraft.solve import Solution, solve  # at once: the function hides the mod
 if TYPE_CHECKING:
     from mlcraft import datasets, jit, linear_model
     from mlcraft.model_file import ModelFileError, load_model, save_model
+    from mlcraft.moments import Moments
 
 __all__ = [
     "ModelFileError",
+    "Moments",
     "Solution",
     "__version__",
     "config_context",
@@ -39,6 +41,7 @@ __all__ = [
 # Imported on first use: `import mlcraft` takes no time and loads neither Numba nor a plotting library.
 _LAZY = {
     "ModelFileError": ("mlcraft.model_file", "ModelFileError"),
+    "Moments": ("mlcraft.moments", "Moments"),
     "datasets": ("mlcraft.datasets", None),
     "jit": ("mlcraft.jit", None),
     "linear_model": ("mlcraft.linear_model", None),

@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "plots", "uncertainty"}),
     "plots": frozenset({"exceptions", "uncertainty"}),
     "solve": frozenset({"_core", "_engine", "exceptions", "jit"}),
-    "moments": frozenset({"_core", "_engine", "exceptions"}),
+    "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
+    "_moments_file": frozenset({"_core", "_engine", "_model_container"}),
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
     "evaluation": frozenset({"exceptions"}),  # arrays and scikit-learn's protocol only
     "explore": frozenset({"exceptions"}),
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "__init__": EVERYTHING,
     "__main__": EVERYTHING,
 }
-PRIVATE = frozenset({"_core", "_engine", "_model_container", "_system"})  # not for the command line
+PRIVATE = frozenset({"_core", "_engine", "_model_container", "_moments_file", "_system"})  # not for the command line
 # Packages that are slow to import or optional, and the rooms that may import them at once.
 GUESTS = {
     "numba": {"jit"},

@@ -102,11 +102,13 @@ def checked_arrays(
     accept_sparse: bool | list[str],
     dtype: Any = "numeric",
     ensure_all_finite: bool = True,
+    reset: bool = True,
 ) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
     """Validate as scikit-learn does (its errors, its conversions) and return what the engine needs.
 
     Read-only and strided input is passed on without a copy: the engine never writes to it.  Whether to look
     for NaN and infinity in X beforehand is for the caller to say; y and the weights are always looked at.
+    Without `reset` the columns must be those that the estimator has seen before.
     """
     X, y = validate_data(
         estimator,
@@ -117,6 +119,7 @@ def checked_arrays(
         y_numeric=True,
         multi_output=True,
         ensure_all_finite=ensure_all_finite,
+        reset=reset,
     )
     X = engine_matrix(X)
     y = check_array(y, dtype=X.dtype, ensure_2d=False)

@@ -61,6 +61,8 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
         self.intercept_ = fit.intercept[()] if self.fit_intercept else 0.0
         self.condition_ = fit.condition
         self._kept = fit.kept
+        for name in ("_moments", "_unsolved"):  # of partial fits: they began before this fit
+            self.__dict__.pop(name, None)
 
     @property
     def factor_(self) -> Factor | None:

@@ -1,7 +1,337 @@
-"""What follows from a fit: partial fits, merging and forgetting."""
+"""Partial fits, merging and forgetting: a fit that goes on from the moments of the rows it has seen."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft._engine.array_api import to_numpy
+from mlcraft._engine.gathered import Gathered, gather
+from mlcraft._engine.least_squares import LeastSquaresFit
+from mlcraft._engine.moments import check_same_columns, fit_gathered, warn_about_gathered, with_rows
+from mlcraft._engine.validation import check_parameters
+from mlcraft.linear_model._ridge_regression import is_penalised, iterations, penalty, solver_used
 
 __all__ = ["UpdatesMixin"]
 
+# What a fit sets, and what the first look at any of it computes after an update.
+_SOLVED = ("coef_", "intercept_", "condition_", "rank_", "n_iter_", "solver_", "_kept", "_singular")
+_ASKED = frozenset([*_SOLVED, "factor_", "sums_of_squares_", "singular_"])
+
+
+class _Request(NamedTuple):
+    """The parameters an update was made with."""
+
+    alpha: Any
+    fit_intercept: bool
+    positive: bool
+    max_iter: int | None
+
 
 class UpdatesMixin:
-    """Methods of a fitted linear regression: partial fits, merging and forgetting."""
+    """Methods of a linear regression: partial fits, merging and forgetting.
+
+    The estimator keeps the moments of the rows it has seen (`n_features` squared numbers, no rows). An update
+    changes only these; the coefficients follow when something asks for them.
+    """
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Take in more rows: afterwards the model is that of all rows so far.
+
+        After `fit` it goes on from that fit. Equal to a fit on all rows to rounding, as long as the columns are not
+        nearly dependent, of which a warning tells.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows to learn from, of any number; the columns of the rows before. Sparse X stays sparse.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Values to predict.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            How much each row counts; not negative.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If columns or targets differ from those before, a value is NaN or infinite, or the model comes from
+            a `fit` that left no moments to go on from (of float32 data, of no more rows than columns, with
+            `positive`, of wide sparse X); then begin with `partial_fit`. Nothing is changed.
+
+        Warns
+        -----
+        CollinearityWarning
+            When the coefficients are asked for, if columns depend on each other (the coefficients are those of
+            smallest norm) or nearly do.
+
+        References
+        ----------
+        Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LinearRegression
+        >>> X = np.array([[1.0], [2.0], [4.0], [7.0]])
+        >>> y = np.array([3.0, 5.0, 9.0, 15.0])
+        >>> model = LinearRegression().partial_fit(X[:2], y[:2]).partial_fit(X[2:], y[2:])
+        >>> model.coef_.round(9), round(float(model.intercept_), 9)
+        (array([2.]), 1.0)
+        """
+        self._check_update()
+        gathered = self._current_moments()
+        if gathered is None:
+            centre = bool(self.fit_intercept)
+            gathered = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=True)
+        else:
+            with_rows(self, X, y, sample_weight, gathered.add, reset=False)
+        self._await_solution(gathered)
+        return self
+
+    def merge(self, other: Any) -> Self:
+        """Take in the rows of another model: afterwards this one is that of the rows of both.
+
+        Parameters
+        ----------
+        other : LinearRegression, Ridge or Moments
+            Fitted on rows with the same columns; is not changed. Its penalty does not matter.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If columns or targets differ, or a model left no moments (see `partial_fit`).
+        TypeError
+            If `other` is something else.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import Ridge
+        >>> X, y = np.arange(8.0).reshape(-1, 1), np.array([1.0, 2.0, 2.0, 4.0, 5.0, 5.0, 7.0, 9.0])
+        >>> here, there = Ridge().fit(X[:5], y[:5]), Ridge().fit(X[5:], y[5:])
+        >>> bool(np.allclose(here.merge(there).coef_, Ridge().fit(X, y).coef_))
+        True
+        """
+        self._check_update()
+        theirs, columns = _moments_of(other)
+        gathered = self._current_moments()
+        if gathered is None:
+            gathered = theirs.copy()
+            if not self.fit_intercept:
+                gathered.core = gathered.core.uncentred()
+            _copy_columns(columns, self)
+        else:
+            check_same_columns(self, columns)
+            gathered.merge(theirs)
+        self._await_solution(gathered)
+        return self
+
+    def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Take out rows that were learnt before: afterwards the model is that of the rows left.
+
+        Exact to rounding, whatever the order in which the rows came. After the last row the estimator is not
+        fitted any more.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows to forget.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their values.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Their weights when they were learnt.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If these rows cannot all have been learnt: more rows, weight or spread than there is. Also as for
+            `partial_fit`. Nothing is changed.
+        sklearn.exceptions.NotFittedError
+            If there is nothing to forget.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LinearRegression
+        >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([1.0, 3.0, 5.0, 100.0])
+        >>> model = LinearRegression().fit(X, y).forget(X[3:], y[3:])
+        >>> model.coef_.round(9)
+        array([2.])
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        self._check_update()
+        check_is_fitted(self)
+        gathered = self._current_moments()
+        assert gathered is not None
+        centre = gathered.core.centred
+        part = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=False)
+        gathered.remove(part, self.__dict__.get("feature_names_in_"))
+        self._await_solution(gathered)
+        if not gathered.core.weight_sum > 0:
+            for name in ("_moments", "_unsolved", "n_features_in_", "feature_names_in_"):
+                self.__dict__.pop(name, None)
+        return self
+
+    def _check_update(self) -> None:
+        if not self._has_plain_parameters():
+            check_parameters(self)
+
+    def _current_moments(self) -> Gathered | None:
+        """Return the moments to go on from: those kept, those of the last fit, or None before the first rows."""
+        fitted = self.__dict__
+        gathered: Gathered | None = fitted.get("_moments")
+        if gathered is None and "coef_" in fitted:
+            gathered = _moments_of_fit(self)
+        if gathered is not None and gathered.core.centred and not self.fit_intercept:
+            gathered = Gathered(gathered.core.uncentred(), gathered.dtype, gathered.n_dimensions)
+        return gathered
+
+    def _await_solution(self, gathered: Gathered) -> None:
+        """Drop what the rows before gave; it is computed again when asked for."""
+        fitted = self.__dict__
+        for name in _SOLVED:
+            fitted.pop(name, None)
+        fitted["_moments"] = gathered
+        parameters = (fitted.get("alpha", 0.0), bool(fitted["fit_intercept"]), bool(fitted["positive"]))
+        fitted["_unsolved"] = _Request(*parameters, fitted.get("max_iter"))
+
+    def _settle(self) -> None:
+        """Compute what an update left to be computed."""
+        fitted = self.__dict__
+        request: _Request | None = fitted.get("_unsolved")
+        if request is None:
+            return
+        gathered: Gathered = fitted["_moments"]
+        fit, error = fit_gathered(
+            gathered,
+            alpha=penalty(request.alpha, gathered.n_targets),
+            fit_intercept=request.fit_intercept,
+            positive=request.positive,
+            max_iter=request.max_iter,
+        )
+        solver = self._take(fit, gathered, request)
+        unique = request.positive or is_penalised(request.alpha)
+        if fit.status != "converged" or error > 0:
+            warn_about_gathered(self, fit, error, gathered.core.samples, penalised=unique, solver=solver)
+
+    def _take(self, fit: LeastSquaresFit, gathered: Gathered, request: _Request) -> str:
+        """Set what a fit sets, and return the name of the solver for warnings."""
+        resolve = getattr(type(self), "_resolved_solver", None)
+        self._store(fit)
+        fitted = self.__dict__
+        fitted["_moments"] = gathered
+        if resolve is None:  # least squares
+            if not request.positive:
+                fitted["rank_"] = fit.rank
+            fitted["coef_"] = fit.coef
+            return "least-squares"
+        solver: str = resolve(self, is_sparse=False)
+        shape = (gathered.core.samples, fit.coef.shape[-1])
+        fitted["n_iter_"] = iterations(solver, fit, gathered.n_targets)
+        fitted["solver_"] = solver_used(solver, fit, shape, request.alpha)
+        fitted["coef_"] = fit.coef.ravel() if gathered.n_targets == 1 else fit.coef
+        return solver
+
+    def __getattr__(self, name: str) -> Any:
+        """Compute the coefficients when something first asks for them after an update."""
+        if name in _ASKED and "_unsolved" in self.__dict__:
+            self._settle()
+            return getattr(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        self._settle()
+        return "coef_" in self.__dict__
+
+
+def _moments_of(model: Any) -> tuple[Gathered, Any]:
+    """Return the moments that a fitted model or a `Moments` holds, and the bearer of its columns."""
+    from sklearn.utils.validation import check_is_fitted
+
+    from mlcraft.moments import Moments
+
+    if isinstance(model, Moments):
+        return model._held(), model._columns
+    if not isinstance(model, UpdatesMixin):
+        raise TypeError(f"a LinearRegression, Ridge or Moments can be merged, not a {type(model).__name__}")
+    gathered: Gathered | None = model.__dict__.get("_moments")
+    if gathered is None:
+        check_is_fitted(model)
+        gathered = _moments_of_fit(model)
+    return gathered, model
+
+
+def _copy_columns(source: Any, target: Any) -> None:
+    for name in ("n_features_in_", "feature_names_in_"):
+        target.__dict__.pop(name, None)
+        if name in source.__dict__:
+            target.__dict__[name] = source.__dict__[name]
+
+
+def _moments_of_fit(model: Any) -> Gathered:
+    """
+    Return the moments that a plain fit leaves in its factor and coefficients.
+
+    With M = (X - m)'W(X - m) + alpha I from the factor, X'Wy about the means is M b.
+    """
+    kept = model.__dict__.get("_kept")
+    factor, sums = (None, None) if kept is None else (kept.factor, kept.sums)
+    coef = np.asarray(to_numpy(model.coef_)[0])
+    if factor is None or sums is None or factor.dual:
+        raise ValueError(
+            f"this {type(model).__name__} cannot be updated: its fit kept no matrix of the columns, as with "
+            "positive=True, no more rows than columns, or wide sparse X. Use partial_fit from the first rows on."
+        )
+    if coef.dtype != np.float64:
+        raise ValueError(
+            f"this {type(model).__name__} cannot be updated exactly: it was fitted on {coef.dtype} data, and its "
+            "coefficients have that precision only. Use partial_fit from the first rows on, or float64."
+        )
+    one_dimensional = np.ndim(model.intercept_) == 0 and coef.ndim == 1
+    b = coef.reshape(len(sums.total), -1)
+    alphas = _fitted_penalties(model, factor.alpha, len(b))
+    xx = factor.matrix()
+    size = np.diagonal(xx).copy()  # before the penalty is taken out: the scale of the rounding
+    used = factor.scale > 0
+    xx[np.diag_indices_from(xx)] -= np.where(used, factor.alpha, 0.0)
+    xx[~used] = xx[:, ~used] = 0.0
+    xy = xx @ b.T + np.where(used[:, np.newaxis], alphas * b.T, 0.0)
+    residual = sums.total - np.einsum("tj,jt->t", b, xy) - alphas * np.einsum("tj,tj->t", b, b)
+    if np.any(np.abs(residual - sums.residual) > 1e-6 * (sums.total + np.abs(residual))):
+        raise ValueError("alpha has changed since the fit; set it back, or use partial_fit from the first rows on")
+    core = _core.Moments(
+        factor.weight_sum,
+        factor.mean,
+        sums.y_mean,
+        xx,
+        xy,
+        sums.total,
+        samples=sums.n_samples,
+        centred=type(model.intercept_) is not float,  # what a fit without intercept sets
+        noise=np.finfo(np.float64).eps * size,
+    )
+    return Gathered(core, np.dtype(np.float64), 1 if one_dimensional else 2)
+
+
+def _fitted_penalties(model: Any, alpha: float, n_targets: int) -> NDArray[np.float64]:
+    """Return the penalty of each target; where there is one for all, that of the factor."""
+    penalties = np.ravel(penalty(getattr(model, "alpha", 0.0), n_targets))
+    return np.full(n_targets, alpha) if penalties.size == 1 else np.asarray(penalties, dtype=np.float64)
