@@ -60,6 +60,9 @@ void register_least_squares(py::module_& m) {
         .def_property_readonly(
             "intercept",
             [](const Solution& s) { return to_array<double>(s.intercept, {static_cast<Index>(s.intercept.size())}); })
+        .def_property_readonly(
+            "moments",
+            [](const Solution& s) { return s.moments.features > 0 ? py::cast(s.moments) : py::object(py::none()); })
         .def_property_readonly("factor",
                                [](const Solution& s) -> py::object {
                                    const Factor& f = s.factor;
@@ -74,7 +77,8 @@ void register_least_squares(py::module_& m) {
             const auto array = [](const std::vector<double>& v) {
                 return to_array<double>(v, {static_cast<Index>(v.size())});
             };
-            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual), s.sums.log_weight);
+            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual),
+                                  s.sums.log_weight);
         });
 
     m.def("least_squares", &least_squares, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("options"),

@@ -155,9 +155,11 @@ class Kept:
         Used if there is no `solution`.
     sums : SumsOfSquares, optional
         Used if there is no `solution`.
+    moments : _core.Moments, optional
+        Used if there is no `solution`.
     """
 
-    __slots__ = ("_factor", "_n_samples", "_solution", "_sums")
+    __slots__ = ("_factor", "_moments", "_n_samples", "_solution", "_sums")
 
     def __init__(
         self,
@@ -165,11 +167,13 @@ class Kept:
         n_samples: int | None = None,
         factor: Factor | None = None,
         sums: SumsOfSquares | None = None,
+        moments: Any = None,
     ) -> None:
         self._solution = solution
         self._n_samples = n_samples
         self._factor = factor
         self._sums = sums
+        self._moments = moments
 
     @property
     def factor(self) -> Factor | None:
@@ -188,5 +192,12 @@ class Kept:
                 self._sums = SumsOfSquares(self._n_samples or n_samples, y_mean, total, residual, log_weight)
         return self._sums
 
+    @property
+    def moments(self) -> Any:
+        """The moments (`_core.Moments`) of a non-negative fit, which has no factor; else None."""
+        if self._moments is None and self._solution is not None:
+            self._moments = self._solution.moments
+        return self._moments
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (None, None, self.factor, self.sums)
+        return type(self), (None, None, self.factor, self.sums, self.moments)

@@ -62,8 +62,8 @@ class UpdatesMixin:
         ------
         ValueError
             If columns or targets differ from those before, a value is NaN or infinite, or the model comes from
-            a `fit` that left no moments to go on from (of float32 data, of no more rows than columns, with
-            `positive`, of wide sparse X); then begin with `partial_fit`. Nothing is changed.
+            a `fit` that left no moments to go on from (of float32 data, of no more rows than columns, of
+            wide sparse X, with `positive` from a file); then begin with `partial_fit`. Nothing is changed.
 
         Warns
         -----
@@ -295,17 +295,19 @@ def _moments_of_fit(model: Any) -> Gathered:
     kept = model.__dict__.get("_kept")
     factor, sums = (None, None) if kept is None else (kept.factor, kept.sums)
     coef = np.asarray(to_numpy(model.coef_)[0])
+    one_dimensional = np.ndim(model.intercept_) == 0 and coef.ndim == 1
+    if kept is not None and kept.moments is not None:
+        return Gathered(kept.moments.copy(), coef.dtype, 1 if one_dimensional else 2)
     if factor is None or sums is None or factor.dual:
         raise ValueError(
-            f"this {type(model).__name__} cannot be updated: its fit kept no matrix of the columns, as with "
-            "positive=True, no more rows than columns, or wide sparse X. Use partial_fit from the first rows on."
+            f"this {type(model).__name__} cannot be updated: its fit kept no matrix of the columns, as with no "
+            "more rows than columns, wide sparse X, or positive=True from a file. Use partial_fit from the first rows on."
         )
     if coef.dtype != np.float64:
         raise ValueError(
             f"this {type(model).__name__} cannot be updated exactly: it was fitted on {coef.dtype} data, and its "
             "coefficients have that precision only. Use partial_fit from the first rows on, or float64."
         )
-    one_dimensional = np.ndim(model.intercept_) == 0 and coef.ndim == 1
     b = coef.reshape(len(sums.total), -1)
     alphas = _fitted_penalties(model, factor.alpha, len(b))
     xx = factor.matrix()

@@ -284,6 +284,10 @@ LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows
     LeastSquaresSolution solution;
     solve_tall(moments, rows, options, solution);
     find_sums_of_squares(moments, rows, options, close_in_double, solution);
+    if (options.positive) {
+        solution.moments = moments;
+        solution.moments.samples = std::max(moments.samples, solution.sums.samples);
+    }
     return solution;
 }
 

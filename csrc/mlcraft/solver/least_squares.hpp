@@ -61,6 +61,7 @@ struct LeastSquaresSolution {
     std::vector<double> intercept;  // targets
     Factor factor;
     SumsOfSquares sums;
+    Moments moments;  // of a non-negative fit, which leaves no factor to go on from; else empty
 };
 
 // Coefficients beyond the range of double precision are no solution.
