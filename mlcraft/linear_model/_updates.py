@@ -301,7 +301,8 @@ def _moments_of_fit(model: Any) -> Gathered:
     if factor is None or sums is None or factor.dual:
         raise ValueError(
             f"this {type(model).__name__} cannot be updated: its fit kept no matrix of the columns, as with no "
-            "more rows than columns, wide sparse X, or positive=True from a file. Use partial_fit from the first rows on."
+            "more rows than columns, wide sparse X, or positive=True from a file. Use partial_fit from the "
+            "first rows on."
         )
     if coef.dtype != np.float64:
         raise ValueError(
