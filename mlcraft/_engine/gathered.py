@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
-from mlcraft._engine.least_squares import NonFiniteError, as_csr
+from mlcraft._engine.least_squares import NonFiniteError, _as_csr
 
 __all__ = ["Gathered", "GatheredNumbers", "gather"]
 
@@ -120,7 +120,7 @@ def gather(
 
 def _readable(X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> tuple[Any, NDArray[Any], Any]:
     if not isinstance(X, np.ndarray):
-        X = as_csr(X)
+        X = _as_csr(X)
     elif not X.flags.aligned:
         X = X.copy()
     if not y.flags.aligned:

@@ -13,7 +13,7 @@ from mlcraft import _core
 from mlcraft._engine.config import get_config
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 
-__all__ = ["ROUGH", "LeastSquaresFit", "NonFiniteError", "as_csr", "as_fit", "fit_least_squares", "predict_linear"]
+__all__ = ["ROUGH", "LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
 
 Floats = NDArray[np.floating[Any]]
 ROUGH = 2e-5  # relative error of coefficients from which moments alone are not trusted
@@ -131,7 +131,7 @@ def fit_least_squares(
     if max_iter is not None:
         options.max_iter = max_iter
     if not isinstance(X, np.ndarray):
-        X = as_csr(X)
+        X = _as_csr(X)
     elif not X.flags.aligned:
         X = X.copy()
     if not y.flags.aligned:
@@ -141,11 +141,11 @@ def fit_least_squares(
     if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
         solution = _solve_by_twins(X, y, sample_weight, options)
         if solution is not None:
-            return as_fit(solution, X.dtype, y.ndim, _count(X, sample_weight))
+            return _as_fit(solution, X.dtype, y.ndim, _count(X, sample_weight))
     solution = _core.least_squares(X, y, sample_weight, options)
     if solution.status == "not_finite":
         return _rescaled(X, y, sample_weight, options)
-    return as_fit(solution, X.dtype, y.ndim)
+    return _as_fit(solution, X.dtype, y.ndim)
 
 
 def _count(X: Any, sample_weight: Floats | None) -> int:
@@ -168,7 +168,7 @@ def _all_usable(alpha: Any) -> bool:
     return bool(np.all(np.isfinite(alpha)) and np.all(np.greater_equal(alpha, 0)))
 
 
-def as_csr(X: Any) -> Any:
+def _as_csr(X: Any) -> Any:
     from scipy.sparse import csr_array
 
     X = X.tocsr()
@@ -177,7 +177,7 @@ def as_csr(X: Any) -> Any:
     return X
 
 
-def as_fit(solution: Any, dtype: Any, ndim: int, n_samples: int | None = None) -> LeastSquaresFit:
+def _as_fit(solution: Any, dtype: Any, ndim: int, n_samples: int | None = None) -> LeastSquaresFit:
     coef, intercept = solution.coef, solution.intercept
     if dtype != coef.dtype:
         coef, intercept = coef.astype(dtype), intercept.astype(dtype)
@@ -235,7 +235,7 @@ def _rescaled(X: Any, y: Floats, sample_weight: Floats | None, options: _core.Le
     scale = used
     if solution.status == "not_finite":
         raise NonFiniteError("X, y or sample_weight leaves the range of double precision")
-    fit = as_fit(solution, np.dtype(np.float64), 2)
+    fit = _as_fit(solution, np.dtype(np.float64), 2)
     with np.errstate(over="ignore", under="ignore"):
         fit.coef = (fit.coef * scale / heights[:, np.newaxis]).astype(X.dtype)
         fit.intercept = (fit.intercept / heights).astype(X.dtype)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names
 from mlcraft import _core
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.gathered import Gathered
-from mlcraft._engine.least_squares import ROUGH, LeastSquaresFit, NonFiniteError, as_fit
+from mlcraft._engine.least_squares import ROUGH, LeastSquaresFit, NonFiniteError, _as_fit
 from mlcraft._engine.status import warn_about_fit, warn_caller
 from mlcraft._engine.validation import adopt_width, checked_arrays, plain_arrays
 from mlcraft.exceptions import CollinearityWarning
@@ -192,7 +192,7 @@ def fit_gathered(
     solution, error = _core.solve_moments_with_error(core, options)
     if solution.status == "not_finite":
         raise ValueError("sums of squares or coefficients leave the range of double precision; scale X or y")
-    return as_fit(solution, gathered.dtype, gathered.n_dimensions, core.samples), error
+    return _as_fit(solution, gathered.dtype, gathered.n_dimensions, core.samples), error
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,11 +117,11 @@ class Inference:
         from sklearn.utils.validation import validate_data
 
         from mlcraft._engine.array_api import to_numpy
-        from mlcraft._engine.least_squares import as_csr
+        from mlcraft._engine.least_squares import _as_csr
         from mlcraft._engine.validation import engine_matrix
 
         rules: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "reset": False}
         X = engine_matrix(validate_data(self._estimator, to_numpy(X)[0], **rules))
         if sparse.issparse(X):
-            return as_csr(X)
+            return _as_csr(X)
         return X if X.flags.aligned else X.copy()
