@@ -163,7 +163,7 @@ def test_frequency_weights_are_repeated_rows(kind, alpha):
 
 
 def test_sampling_weights_are_robust_and_say_so():
-    X, y, weight, groups = data()
+    X, y, weight, _ = data()
     model = LinearRegression().fit(X, y, weight)
     rows = {"X": X, "y": y, "sample_weight": weight}
     found = model.cov_params_(weights="sampling", **rows)
@@ -334,11 +334,15 @@ def refused():
         "lags": (fit, {"kind": "HAC", "maxlags": 60, **rows}, "maxlags must lie between 0 and"),
         "weights": (fit, {"weights": "importance"}, "weights must be one of"),
         "serial counts": (fit, {"kind": "HAC", "weights": "frequency", **rows}, "no order in time"),
-        "targets": (fit, {"kind": "HC0", **rows, "y": np.column_stack([y, y])}, "y has 2 targets"),
+        "targets": (fit, {"kind": "HC0", **rows, "y": np.column_stack([y, y])}, "fitted on 1 target"),
         "target": (fit, {"target": 1}, "target must be one of the 1 columns"),
         "leverage": (LinearRegression().fit(alone, y), {"kind": "HC3", "X": alone, "y": y}, "row 7 has leverage one"),
         "positive": (LinearRegression(positive=True).fit(X, y), {}, "positive=True"),
-        "exact": (LinearRegression().fit(X[:5], y[:5]), {"kind": "HC0", "X": X[:5], "y": y[:5]}, "no degrees of freedom"),
+        "exact": (
+            LinearRegression().fit(X[:5], y[:5]),
+            {"kind": "HC0", "X": X[:5], "y": y[:5]},
+            "no degrees of",
+        ),
         "wide": (LinearRegression().fit(X[:3], y[:3]), {}, "matrix of its rows"),
         "wide ridge": (Ridge().fit(X[:3], y[:3]), {}, "matrix of its rows"),
     }

@@ -167,7 +167,7 @@ def covariance(model: FittedModel, kind: str, rows: FitRows | None, options: Opt
         If the kind is unknown, lacks what it needs, or cannot be had from this fit.
     """
     kind = _checked_kind(kind, rows, options)
-    geometry = model.geometry(target)
+    geometry = model.geometry(target) if rows is None else rows.geometry(model, target)
     if kind == "classical":
         found = _classical(model, geometry, options, target)
     else:
@@ -258,7 +258,7 @@ def _classical(model: FittedModel, geometry: Geometry, options: Options, target:
 def _robust(
     model: FittedModel, geometry: Geometry, kind: str, rows: FitRows, options: Options, target: int
 ) -> Covariance:
-    residual, leverage = rows.residuals(model, target)
+    residual, leverage = rows.residuals(model, geometry, target)
     n = rows.n_observations(options.weights)
     df = n - geometry.effective_df
     if not df > 1e-9:

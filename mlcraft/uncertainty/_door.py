@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-import numpy as np
-
+from mlcraft.uncertainty._checked_rows import rows_of
 from mlcraft.uncertainty._covariance import Covariance, Options, covariance
 from mlcraft.uncertainty._model import FittedModel, model_of
 from mlcraft.uncertainty._rows import FitRows
@@ -85,43 +84,19 @@ class Inference:
         if weights == "sampling" and kind == "classical" and data.get("X") is not None:
             kind = "HC1"
         rows = None
-        if kind not in ("classical", "nonrobust") and data.get("X") is not None:
+        if data.get("X") is not None:
             rows = self._rows_of_the_fit(kind, data)
         options = Options(data.get("groups"), data.get("maxlags"), weights, data.get("small_sample", True))
         return covariance(self.model, kind, rows, options, target)
 
     def _rows_of_the_fit(self, kind: str, data: FitData) -> FitRows:
-        from sklearn.utils import check_array, check_consistent_length
-
-        from mlcraft._engine.array_api import to_numpy
-        from mlcraft._engine.validation import checked_weights
-
-        if self._rows is not None:
-            return self._rows
-        if data.get("y") is None:
-            raise ValueError(f"the {kind} covariance needs y besides X: both of the fit")
-        X = self.engine_rows(data["X"])
-        y, sample_weight = to_numpy(data["y"], data.get("sample_weight"))
-        targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        check_consistent_length(X, targets)
-        targets = targets.reshape(len(targets), -1)
-        if targets.shape[1] != self.model.n_targets:
-            raise ValueError(f"y has {targets.shape[1]} targets, that of the fit had {self.model.n_targets}")
-        weight = checked_weights(sample_weight, X)
-        self._rows = FitRows(X, targets, None if weight is None else weight.astype(np.float64))
+        if self._rows is None:
+            if data.get("y") is None:
+                raise ValueError(f"the {kind} covariance needs y besides X: both of the fit")
+            found = rows_of(self._estimator, data["X"], data["y"], data.get("sample_weight"))
+            self._rows = FitRows(found)
         return self._rows
 
     def engine_rows(self, X: Any) -> Any:
         """Return X as the engine takes it, with the columns of the fit: float, dense or compressed rows."""
-        from scipy import sparse
-        from sklearn.utils.validation import validate_data
-
-        from mlcraft._engine.array_api import to_numpy
-        from mlcraft._engine.least_squares import _as_csr
-        from mlcraft._engine.validation import engine_matrix
-
-        rules: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "reset": False}
-        X = engine_matrix(validate_data(self._estimator, to_numpy(X)[0], **rules))
-        if sparse.issparse(X):
-            return _as_csr(X)
-        return X if X.flags.aligned else X.copy()
+        return rows_of(self._estimator, X, None, None, look=True).X

@@ -73,6 +73,31 @@ class Geometry:
         """V, of shape (n_features, n_features)."""
         return self.bread[1:, 1:] if self.has_intercept else self.bread
 
+    def with_root(self, root: Doubles, mean: Doubles) -> Geometry:
+        """
+        Return the same geometry with a more accurate root and means.
+
+        Parameters
+        ----------
+        root : ndarray of shape (n_features, rank)
+        mean : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        Geometry
+        """
+        return _assembled(
+            root,
+            mean,
+            self.weight_sum,
+            self.alpha,
+            self.rank,
+            self.has_intercept,
+            self.used,
+            self.directions,
+            self.scale,
+        )
+
     @cached_property
     def full(self) -> bool:
         """Whether the data determine every parameter."""
@@ -401,6 +426,20 @@ def _geometry(factor: Factor, alpha: float, has_intercept: bool) -> Geometry:
         root = scale[:, np.newaxis] * directions / values[:rank]
     else:
         root = (inverse_of_triangle(lower) * scale).T
+    return _assembled(root, mean, weight_sum, alpha, rank, has_intercept, used, directions, scale)
+
+
+def _assembled(
+    root: Doubles,
+    mean: Doubles,
+    weight_sum: float,
+    alpha: float,
+    rank: int,
+    has_intercept: bool,
+    used: NDArray[np.bool_],
+    directions: Doubles | None,
+    scale: Doubles,
+) -> Geometry:
     inverse = root @ root.T
     effective_df = rank - alpha * float(np.trace(inverse)) + has_intercept
     bread = inverse

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
+from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft.uncertainty._checked_rows import Rows
 from mlcraft.uncertainty._model import FittedModel, Geometry
+from mlcraft.uncertainty._row_effects import least_norm_root, polished_root
 
 __all__ = ["FitRows", "encode_groups"]
 
 Doubles = NDArray[np.float64]
+ALWAYS_POLISHED = 1 << 20  # elements of X up to which a second pass costs next to nothing
+TRUSTED_CONDITION = 1e3  # of the design; cross-products have lost six of sixteen digits
 CHUNK = 1 << 22  # elements of the matrices of several clusters that are held at once
 
 
@@ -24,22 +29,20 @@ class FitRows:
 
     Attributes
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        float32 or float64.
-    y : ndarray of shape (n_samples, n_targets)
-        float64.
-    weight : ndarray of shape (n_samples,) or None
-        float64, not negative.
+    given : Rows
+        The rows as checked.
     """
 
-    X: Any
-    y: Doubles
-    weight: Doubles | None
+    given: Rows
 
     @property
-    def weights(self) -> Doubles:
-        """The weights, ones where there are none."""
-        return np.ones(len(self.y)) if self.weight is None else self.weight
+    def X(self) -> Any:
+        return self.given.X
+
+    @property
+    def weight(self) -> Doubles | None:
+        """Weights of the rows, None where all are one."""
+        return None if self.given.sample_weight is None else self.given.weight
 
     @property
     def counted(self) -> NDArray[np.bool_] | None:
@@ -51,16 +54,40 @@ class FitRows:
     def n_observations(self, weights: str) -> float:
         """Return the number of rows with a weight, or the sum of frequency weights."""
         if self.weight is None:
-            return float(len(self.y))
+            return float(self.X.shape[0])
         return float(self.weight.sum() if weights == "frequency" else np.count_nonzero(self.weight))
 
-    def residuals(self, model: FittedModel, target: int) -> tuple[Doubles, Doubles]:
+    def geometry(self, model: FittedModel, target: int) -> Geometry:
+        """
+        Return the geometry of the design, to working precision where the factor cannot tell it that well.
+
+        The factor comes from cross-products, whose rounding counts as often as the square of the condition number says.
+        Where this shows, or costs nothing, the rows mend it.
+
+        Parameters
+        ----------
+        model : FittedModel
+        target : int
+
+        Returns
+        -------
+        Geometry
+        """
+        geometry = model.geometry(target)
+        small = self.X.shape[0] * self.X.shape[1] <= ALWAYS_POLISHED
+        if small or not model.condition < TRUSTED_CONDITION or self.X.dtype == np.float32:
+            self._check_weights(geometry)
+            return geometry.with_root(*polished_root(geometry, self.given, least_norm_root(geometry)))
+        return geometry
+
+    def residuals(self, model: FittedModel, geometry: Geometry, target: int) -> tuple[Doubles, Doubles]:
         """
         Return residuals and leverages of the rows for one target.
 
         Parameters
         ----------
         model : FittedModel
+        geometry : Geometry
         target : int
 
         Returns
@@ -75,28 +102,32 @@ class FitRows:
         ValueError
             If these cannot be the rows of the fit.
         """
-        geometry = model.geometry(target)
         coef = model.coef[target : target + 1]
         square, fit, *_ = _core.row_influence(self.X, geometry.root, geometry.mean, coef, "qf")
         centre = model.intercept[target] + geometry.mean @ coef[0]
-        residual = self.y[:, target] - fit[:, 0] - centre
+        residual = self.given.targets[:, target] - fit[:, 0] - centre
         leverage = square[:, 0]
         if geometry.has_intercept:
             leverage += 1.0 / geometry.weight_sum
         if self.weight is not None:
             leverage *= self.weight
+        if not np.isfinite(leverage.sum()):
+            raise NonFiniteError("X holds NaN or infinity")
         self._check(model, geometry, residual, target)
         return residual, leverage
 
+    def _check_weights(self, geometry: Geometry) -> None:
+        found, expected = float(self.given.weight.sum()), geometry.weight_sum
+        if not abs(found - expected) <= (1e-4 if self.X.dtype == np.float32 else 1e-9) * expected:
+            raise ValueError(
+                f"the rows given weigh {found:.10g} in all, those of the fit weighed {expected:.10g}: pass "
+                "the X, y and sample_weight that the model was fitted on"
+            )
+
     def _check(self, model: FittedModel, geometry: Geometry, residual: Doubles, target: int) -> None:
         """Raise unless the rows weigh and deviate as much as those of the fit did."""
+        self._check_weights(geometry)
         single = self.X.dtype == np.float32
-        weight_sum = float(len(residual)) if self.weight is None else float(self.weight.sum())
-        if not abs(weight_sum - geometry.weight_sum) <= (1e-4 if single else 1e-9) * geometry.weight_sum:
-            raise ValueError(
-                f"the rows given weigh {weight_sum:.10g} in all, those of the fit weighed {geometry.weight_sum:.10g}: "
-                "pass the X, y and sample_weight that the model was fitted on."
-            )
         if model.sums is None:
             return
         left = float(residual @ (residual if self.weight is None else self.weight * residual))
@@ -145,7 +176,7 @@ class FitRows:
         start = np.searchsorted(codes[order], np.arange(count + 1))
         width = len(geometry.bread)
         step = max(1, CHUNK // (width * width))
-        weight = None if self.weight is None else self.weight.astype(self.X.dtype)
+        weight = self.given.sample_weight
         for first in range(0, count, step):
             some = start[first : first + step + 1]
             rows = order[some[0] : some[-1]]
