@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_predict(m);
     mlcraft::bind::register_influence(m);
     mlcraft::bind::register_stats(m);
+    mlcraft::bind::register_ridge_path(m);
 }

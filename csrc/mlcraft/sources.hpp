@@ -33,6 +33,8 @@
 #include "mlcraft/solver/wide.cpp"
 #include "mlcraft/stats/leverage.cpp"
 #include "mlcraft/stats/sandwich.cpp"
+#include "mlcraft/stats/folds.cpp"
+#include "mlcraft/stats/leave_one_out.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
