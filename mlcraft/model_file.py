@@ -21,7 +21,8 @@ from mlcraft._model_container import ModelFileError, check_array, read_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
-_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeClassifier")
+_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV")
+_CLASSIFIERS = ("RidgeClassifier", "RidgeClassifierCV")
 _ATTRIBUTES = (
     "coef_",
     "intercept_",
@@ -32,6 +33,8 @@ _ATTRIBUTES = (
     "n_iter_",
     "solver_",
     "condition_",
+    "alpha_",
+    "best_score_",
 )
 _LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
 _MAX_TEXT_WIDTH = 2**16
@@ -165,7 +168,7 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     description["kept"] = {
         name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
     }
-    if kind == "RidgeClassifier":
+    if kind in _CLASSIFIERS:
         description["label_type"] = model._label_binarizer.y_type_
     return description
 
@@ -226,7 +229,7 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
         setattr(estimator, name, _unpack(value, arrays))
     _check_shapes(vars(estimator))
     estimator._kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
-    if kind == "RidgeClassifier":
+    if kind in _CLASSIFIERS:
         _restore_labels(estimator, description.get("label_type"))
     return estimator
 

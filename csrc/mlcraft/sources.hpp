@@ -35,6 +35,7 @@
 #include "mlcraft/stats/sandwich.cpp"
 #include "mlcraft/stats/folds.cpp"
 #include "mlcraft/stats/leave_one_out.cpp"
+#include "mlcraft/stats/leverage.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

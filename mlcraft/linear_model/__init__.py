@@ -7,16 +7,20 @@ import sklearn.linear_model as _reference
 from mlcraft.linear_model._linear_regression import LinearRegression
 from mlcraft.linear_model._ridge import Ridge
 from mlcraft.linear_model._ridge_classifier import RidgeClassifier
+from mlcraft.linear_model._ridge_classifier_cv import RidgeClassifierCV
+from mlcraft.linear_model._ridge_cv import RidgeCV
 from mlcraft.linear_model._ridge_regression import ridge_regression
 
-__all__ = ["LinearRegression", "Ridge", "RidgeClassifier", "ridge_regression"]
+__all__ = ["LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV", "ridge_regression"]
 
 # Code that asks isinstance(model, sklearn.linear_model.LinearRegression) means the model, not who wrote it;
 # RANSACRegressor without min_samples asks just that.
 for _name, _ours in (
     ("LinearRegression", LinearRegression),
     ("Ridge", Ridge),
+    ("RidgeCV", RidgeCV),
     ("RidgeClassifier", RidgeClassifier),
+    ("RidgeClassifierCV", RidgeClassifierCV),
 ):
     _theirs = getattr(_reference, _name)
     if isinstance(_theirs, ABCMeta):

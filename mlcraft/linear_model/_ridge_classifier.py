@@ -1,5 +1,6 @@
 """Classification by ridge regression on targets of -1 and 1."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -21,10 +22,98 @@ from mlcraft._engine.validation import (
 )
 from mlcraft.linear_model._ridge import RidgeEstimator
 
-__all__ = ["RidgeClassifier"]
+__all__ = ["LabelPredictor", "RidgeClassifier"]
 
 
-class RidgeClassifier(ClassifierMixin, RidgeEstimator):  # type: ignore[misc]
+class LabelPredictor(ClassifierMixin):  # type: ignore[misc]
+    """What classifiers by ridge regression share: targets of -1 and 1 from labels, and labels from scores."""
+
+    class_weight: Any
+    classes_: NDArray[Any]
+    _label_binarizer: LabelBinarizer
+    _linear_output: Callable[[Any, str], NDArray[Any]]
+
+    def _prepared(
+        self, X: Any, y: Any, sample_weight: Any, accept_sparse: list[str], ensure_all_finite: bool
+    ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """Validate and return X, the labels, the targets and the weights, those of the classes included."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=accept_sparse,
+            multi_output=True,
+            y_numeric=False,
+            ensure_all_finite=ensure_all_finite,
+        )
+        X = engine_matrix(X)
+        self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+        Y = self._label_binarizer.fit_transform(y)
+        self.classes_ = self._label_binarizer.classes_
+        if not self._is_multilabel():
+            y = column_or_1d(y, warn=True)
+        weights = checked_weights(sample_weight, X)
+        if self.class_weight:
+            balance = compute_sample_weight(self.class_weight, y)
+            weights = checked_weights(balance if weights is None else weights * balance, X)
+        return X, y, Y.astype(X.dtype), weights
+
+    def _is_multilabel(self) -> bool:
+        return bool(self._label_binarizer.y_type_.startswith("multilabel"))
+
+    def _labels(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the labels that scores mean."""
+        if self._is_multilabel():
+            labels: NDArray[Any] = self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0))
+            return labels
+        chosen = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[chosen.astype(np.intp)]
+
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Return the signed distance to each class's boundary, up to its scale.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores; for two classes, positive means ``classes_[1]``.
+        """
+        scores = self._linear_output(X, "decision_function")
+        return scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Rows to label.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The labels, or a matrix of 0 and 1 when several labels were fitted at once.
+        """
+        check_is_fitted(self, attributes=["_label_binarizer"])
+        (scores,) = to_numpy(self.decision_function(X))
+        labels = self._labels(scores)
+        foreign = foreign_namespace(X)
+        if foreign is None or labels.dtype.kind not in "biuf":
+            return labels
+        back: NDArray[Any] = foreign[0].asarray(labels, device=foreign[1])
+        return back
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class RidgeClassifier(LabelPredictor, RidgeEstimator):
     """Classifier that fits ridge regression to targets of -1 and 1, one for each class.
 
     A drop-in replacement of :class:`sklearn.linear_model.RidgeClassifier`.
@@ -141,75 +230,6 @@ class RidgeClassifier(ClassifierMixin, RidgeEstimator):  # type: ignore[misc]
         return self
 
     def _fit_checked(self, X: Any, y: Any, sample_weight: Any, foreign: Any, ensure_all_finite: bool) -> None:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=False,
-            ensure_all_finite=ensure_all_finite,
-        )
-        X = engine_matrix(X)
-        self._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        Y = self._label_binarizer.fit_transform(y)
-        self.classes_ = self._label_binarizer.classes_
-        if not self._is_multilabel():
-            y = column_or_1d(y, warn=True)
-        weights = checked_weights(sample_weight, X)
-        if self.class_weight:
-            balance = compute_sample_weight(self.class_weight, y)
-            weights = checked_weights(balance if weights is None else weights * balance, X)
+        X, _, Y, weights = self._prepared(X, y, sample_weight, ["csr", "csc"], ensure_all_finite)
         solver = self._resolved_solver(sparse.issparse(X), foreign)
-        self._solve(X, Y.astype(X.dtype), weights, solver)
-
-    def _is_multilabel(self) -> bool:
-        return bool(self._label_binarizer.y_type_.startswith("multilabel"))
-
-    def decision_function(self, X: Any) -> NDArray[Any]:
-        """Return the signed distance to each class's boundary, up to its scale.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores; for two classes, positive means ``classes_[1]``.
-        """
-        scores = self._linear_output(X, "decision_function")
-        return scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to label.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The labels, or a matrix of 0 and 1 when several labels were fitted at once.
-        """
-        check_is_fitted(self, attributes=["_label_binarizer"])
-        (scores,) = to_numpy(self.decision_function(X))
-        labels: NDArray[Any]
-        if self._is_multilabel():
-            labels = self._label_binarizer.inverse_transform(np.where(scores > 0, 1.0, -1.0))
-        else:
-            chosen = scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)
-            labels = self.classes_[chosen.astype(np.intp)]
-        foreign = foreign_namespace(X)
-        if foreign is None or labels.dtype.kind not in "biuf":
-            return labels
-        back: NDArray[Any] = foreign[0].asarray(labels, device=foreign[1])
-        return back
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
+        self._solve(X, Y, weights, solver)
