@@ -127,6 +127,17 @@ def cluster_grams(
 def cluster_scores(
     x: Any, score: ArrayLike, mean: ArrayLike | None, codes: ArrayLike, clusters: int
 ) -> NDArray[float64]: ...
+def centred_products(
+    x: Any, order: NDArray[Any] | None, mean: ArrayLike | None, right: ArrayLike
+) -> NDArray[float64]: ...
+def fold_moments(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    order: ArrayLike,
+    starts: list[int],
+    centre: bool = True,
+) -> list[Moments]: ...
 def fused_pass(
     x: Any,
     y: NDArray[Any],
@@ -149,6 +160,15 @@ def lagged_products(x: Any, score: ArrayLike, mean: ArrayLike | None, kernel: Ar
 def least_squares(
     x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, options: LeastSquaresOptions
 ) -> LeastSquaresSolution: ...
+def leave_one_out(
+    x: Any,
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    plan: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike, float],
+    keep: bool = False,
+    smallest: float = 1e-6,
+) -> tuple[NDArray[float64], list[list[int]], NDArray[float64] | None]: ...
+def left_out_moments(parts: list[Moments]) -> list[Moments]: ...
 def moments(x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None = None, centre: bool = True) -> Moments: ...
 def predict_linear(x: NDArray[Any], coef: NDArray[Any], intercept: Any) -> NDArray[Any] | None: ...
 def read_bandwidth_probe(x: NDArray[Any]) -> float: ...

@@ -11,7 +11,7 @@ import sklearn
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier
+from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
 
 HERE = Path(__file__).parent
 SKLEARN = Path(sklearn.__file__).parent
@@ -28,12 +28,22 @@ NOT_FOR_US = {
 }
 # checks of check_estimator that scikit-learn's own class fails
 N_ITER = {"check_non_transformer_estimators_n_iter": "n_iter_ is None where solver_ has no iterations"}
-FAILED_BY_SKLEARN_TOO = {"LinearRegression": {}, "Ridge": N_ITER, "RidgeClassifier": N_ITER}
+FAILED_BY_SKLEARN_TOO = {"Ridge": N_ITER, "RidgeClassifier": N_ITER}
 
 
 @parametrize_with_checks(
-    [LinearRegression(), LinearRegression(positive=True), Ridge(), Ridge(positive=True), RidgeClassifier()],
-    expected_failed_checks=lambda estimator: FAILED_BY_SKLEARN_TOO[type(estimator).__name__],
+    [
+        LinearRegression(),
+        LinearRegression(positive=True),
+        Ridge(),
+        Ridge(positive=True),
+        RidgeClassifier(),
+        RidgeCV(),
+        RidgeCV(cv=3),
+        RidgeClassifierCV(),
+        RidgeClassifierCV(cv=3),
+    ],
+    expected_failed_checks=lambda estimator: FAILED_BY_SKLEARN_TOO.get(type(estimator).__name__, {}),
 )
 @pytest.mark.filterwarnings("ignore")
 def test_sklearn_estimator_checks(estimator, check):

@@ -31,11 +31,10 @@
 #include "mlcraft/solver/spectral.cpp"
 #include "mlcraft/solver/sums_of_squares.cpp"
 #include "mlcraft/solver/wide.cpp"
-#include "mlcraft/stats/leverage.cpp"
-#include "mlcraft/stats/sandwich.cpp"
 #include "mlcraft/stats/folds.cpp"
 #include "mlcraft/stats/leave_one_out.cpp"
 #include "mlcraft/stats/leverage.cpp"
+#include "mlcraft/stats/sandwich.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

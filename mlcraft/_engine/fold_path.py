@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares, sparse_rows
-from mlcraft._engine.ridge_path import WELL_SPREAD, wide_gram
+from mlcraft._engine.left_out import WELL_SPREAD
 from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, spread
+from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
 __all__ = ["FoldFit", "Splits", "fold_fits", "normalised_splits"]
 
@@ -286,15 +287,7 @@ def _gram_of_rows(data: _Data) -> Doubles:
         rows = data.X.astype(np.float64)
         return wide_gram(rows - rows.mean(axis=0) if data.fit_intercept else rows)
     rows = data.X.astype(np.float64)
-    gram: Doubles = (rows @ rows.T).toarray()
-    if not data.fit_intercept:
-        return gram
-    mean = np.asarray(rows.mean(axis=0)).ravel()
-    along = rows @ mean
-    size = float(mean @ mean)
-    if np.any(np.diagonal(gram) > 1e3 * np.maximum(np.diagonal(gram) - 2.0 * along + size, 0.0)):
-        return wide_gram(rows.toarray() - mean)
-    return gram - along - along[:, np.newaxis] + size
+    return sparse_gram(rows, np.asarray(rows.mean(axis=0)).ravel() if data.fit_intercept else None)
 
 
 def _dual_fit(data: _Data, train: Rows, gram: Doubles) -> FoldFit:

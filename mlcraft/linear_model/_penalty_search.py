@@ -141,7 +141,7 @@ class Search:
         distance -= y[:, np.newaxis, :]
         errors: NDArray[np.float64] = np.einsum("i,iak,iak->ak", share, distance, distance)
         if SQUARED_ERRORS[scoring] == "neg_mean_squared_error":
-            return -errors.mean(axis=1)
+            return np.asarray(-errors.mean(axis=1))
         y -= share @ y
         total = share @ y**2
         if not (total > 0).all():
@@ -204,7 +204,9 @@ class Search:
         if hasattr(score, "item") and getattr(score, "size", 1) == 1:
             score = score.item()
         if not isinstance(score, Number):
-            raise ValueError(f"scoring must return a number, got {score} ({type(score)}) instead. (scorer={self.scorer})")
+            raise ValueError(
+                f"scoring must return a number, got {score} ({type(score)}) instead. (scorer={self.scorer})"
+            )
         return float(score)  # type: ignore[arg-type]
 
 
@@ -233,8 +235,7 @@ def make_splits(cv: Any, X: Any, y: Any, classifier: bool, params: dict[str, Any
     splits = list(splitter.split(X, y, **params))
     if len(splits) != expected:
         raise ValueError(
-            "cv.split and cv.get_n_splits return inconsistent results. "
-            f"Expected {expected} splits, got {len(splits)}"
+            f"cv.split and cv.get_n_splits return inconsistent results. Expected {expected} splits, got {len(splits)}"
         )
     if not splits:
         raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")

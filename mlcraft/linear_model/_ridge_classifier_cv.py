@@ -2,7 +2,6 @@
 
 from typing import Any, Self
 
-from scipy import sparse
 from sklearn.utils._param_validation import StrOptions
 
 from mlcraft._engine.array_api import foreign_namespace, to_numpy
@@ -120,10 +119,11 @@ class RidgeClassifierCV(LabelPredictor, RidgeCVEstimator):
         check_parameters(self)
         if self.class_weight and sample_weight is None:
             sample_weight = 1.0  # the classes' weights are weights
-        plan = self._prepare_search(X, y, sample_weight, params)
+        plan = self._prepare_search(X, sample_weight, params)
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
+            plan["score_params"] = {name: to_numpy(value)[0] for name, value in plan["score_params"].items()}
         finite_or_explained(lambda look: self._fit_checked(X, y, sample_weight, plan, look))
         if foreign is not None:
             self._give_back(foreign)
@@ -131,7 +131,6 @@ class RidgeClassifierCV(LabelPredictor, RidgeCVEstimator):
 
     def _fit_checked(self, X: Any, y: Any, sample_weight: Any, plan: dict[str, Any], look: bool) -> None:
         matrix, labels, targets, weight = self._prepared(X, y, sample_weight, SPARSE, look)
-        matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
         if self.cv is not None and "splits" not in plan:
             frame = X if hasattr(X, "iloc") or hasattr(X, "columns") else matrix
             plan["splits"] = make_splits(self.cv, frame, labels, True, plan["split_params"])

@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
-from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft._engine.least_squares import NonFiniteError, sparse_rows
 from mlcraft._engine.status import warn_about_fit, warn_caller
 from mlcraft._engine.validation import (
     adopt_width,
@@ -110,7 +110,7 @@ class RidgeCVEstimator(LinearEstimator):
             return {}, {}
         return {"sample_weight": params["sample_weight"]}, {}
 
-    def _prepare_search(self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
+    def _prepare_search(self, X: Any, sample_weight: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Check what does not need checked arrays, and return what the search will need."""
         _raise_for_params(params, self, "fit")
         alphas, scorer = self._checked_alphas(), self._scorer()
@@ -136,6 +136,7 @@ class RidgeCVEstimator(LinearEstimator):
         self, X: Any, y: NDArray[Any], weight: NDArray[Any] | None, plan: dict[str, Any], labels: Any = None
     ) -> None:
         """Choose the penalty and fit with it; `plan` holds the splits where there are any."""
+        X = X if isinstance(X, np.ndarray) else sparse_rows(X)
         score_params = plan["score_params"]
         if "sample_weight" in score_params and weight is not None:
             score_params = {**score_params, "sample_weight": weight}
@@ -156,9 +157,7 @@ class RidgeCVEstimator(LinearEstimator):
             choice = search.by_splits(plan["splits"], self.scoring)
         self._keep(choice, X, y, weight, plan["alphas"])
 
-    def _keep(
-        self, choice: Choice, X: Any, y: NDArray[Any], weight: NDArray[Any] | None, alphas: NDArray[Any]
-    ) -> None:
+    def _keep(self, choice: Choice, X: Any, y: NDArray[Any], weight: NDArray[Any] | None, alphas: NDArray[Any]) -> None:
         alpha = alphas[choice.number]
         if self.cv is None:
             alpha = alpha.astype(np.float64) if np.ndim(alpha) and alpha.size > 1 else float(np.ravel(alpha)[0])
@@ -182,7 +181,7 @@ class RidgeCVEstimator(LinearEstimator):
 
     def _give_back(self, foreign: tuple[Any, Any]) -> None:
         names = ["coef_", "intercept_", "cv_results_", "alpha_", "best_score_"]
-        arrays = [name for name in names if np.ndim(self.__dict__.get(name))]
+        arrays = [name for name in names if np.ndim(self.__dict__.get(name, 0.0))]
         give_back(self, foreign, *arrays)
 
     def __sklearn_tags__(self) -> Any:
@@ -254,7 +253,7 @@ class RidgeCV(InferenceMixin, InfluenceMixin, MultiOutputMixin, RegressorMixin, 
     >>> y = X[:, 0] + random.standard_normal(60)
     >>> model = RidgeCV(alphas=[0.1, 1.0, 10.0, 100.0]).fit(X, y)
     >>> model.alpha_, round(float(model.best_score_), 3)
-    (10.0, -1.01)
+    (1.0, -1.061)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's protocol
@@ -307,11 +306,13 @@ class RidgeCV(InferenceMixin, InfluenceMixin, MultiOutputMixin, RegressorMixin, 
             If the data hold NaN or infinity, or parameters do not go together.
         """
         check_parameters(self)
-        plan = self._prepare_search(X, y, sample_weight, params)
+        plan = self._prepare_search(X, sample_weight, params)
         foreign = foreign_namespace(X)
         if foreign is not None:
             X, y, sample_weight = to_numpy(X, y, sample_weight)
-            plan["score_params"] = dict(zip(plan["score_params"], to_numpy(*plan["score_params"].values()), strict=True))
+            plan["score_params"] = dict(
+                zip(plan["score_params"], to_numpy(*plan["score_params"].values()), strict=True)
+            )
         plain = plain_arrays(X, y, sample_weight)
         if plain is not None:
             try:
@@ -336,7 +337,6 @@ class RidgeCV(InferenceMixin, InfluenceMixin, MultiOutputMixin, RegressorMixin, 
             dtype=[np.float64, np.float32],
             ensure_all_finite=look,
         )
-        matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
         if self.cv is not None and "splits" not in plan:
             frame = X if hasattr(X, "iloc") or hasattr(X, "columns") else matrix
             plan["splits"] = make_splits(self.cv, frame, y, False, plan["split_params"])

@@ -10,7 +10,7 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index rows_per_lane = 4096;   // of a fold
+constexpr Index rows_per_fold_lane = 4096;   // of a fold
 constexpr Index gathered_rows = 1200;   // five panels of the moments' own sweep
 constexpr Index lane_memory = 1 << 23;  // elements of all accumulators together, about
 
@@ -90,7 +90,7 @@ std::vector<Moments> fold_moments(MatrixView<const T> x, MatrixView<const T> y, 
     std::vector<Task> tasks;
     for (Index f = 0; f < folds; ++f) {
         const Index begin = starts[f], count = starts[f + 1] - begin;
-        const Index lanes = std::clamp<Index>(count / rows_per_lane, 1, std::min<Index>(most, 16));
+        const Index lanes = std::clamp<Index>(count / rows_per_fold_lane, 1, std::min<Index>(most, 16));
         for (Index lane = 0; lane < lanes; ++lane)
             tasks.push_back({f, begin + lane * count / lanes, begin + (lane + 1) * count / lanes});
     }

@@ -43,9 +43,14 @@ public:
             x.read_features(begin, count, strip, lanes);
         else
             for (Index i = 0; i < count; ++i) x.read_features(order[begin + i], 1, strip + i, lanes);
-        if (mean_ != nullptr)
-            for (Index j = 0; j < features_; ++j)
-                for (Index i = 0; i < lanes; ++i) strip[j * lanes + i] -= mean_[j];
+        if (mean_ != nullptr) {
+            switch (lanes) {
+                case 4: subtract_mean<4>(strip); break;
+                case 8: subtract_mean<8>(strip); break;
+                case 16: subtract_mean<16>(strip); break;
+                default: subtract_mean<1>(strip, lanes);
+            }
+        }
         std::fill(out, out + lanes * width(), 0.0);
         for (Index first = 0; first < features_; first += depth)
             kernel_.by_rows(strip + first * lanes, packed_.data + first * width(), std::min(depth, features_ - first),
@@ -53,6 +58,12 @@ public:
     }
 
 private:
+    template <Index L>  // known when compiled: a loop of vectors
+    void subtract_mean(double* strip, Index repeat = 1) const {
+        for (Index j = 0; j < features_; ++j)
+            for (Index i = 0; i < L * repeat; ++i) strip[j * L * repeat + i] -= mean_[j];
+    }
+
     static constexpr Index narrow = 40, depth = 240;  // the borders of the moments' own sweep
     const simd::GramKernel<double>& kernel_;
     const double* mean_;
