@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
-from mlcraft._engine.least_squares import NonFiniteError, sparse_rows
+from mlcraft._engine.least_squares import NonFiniteError, _as_csr
 from mlcraft._engine.left_out import (
     LEAST_LEFT,
     WELL_SPREAD,
@@ -68,7 +68,7 @@ def leave_one_out_path(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or leave the range of double precision when squared.
     """
-    X = X if isinstance(X, np.ndarray) else sparse_rows(X)
+    X = X if isinstance(X, np.ndarray) else _as_csr(X)
     targets = y.reshape(len(y), -1)
     problem = Problem(X, targets, sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept, keep)
     n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
