@@ -16,7 +16,7 @@ from mlcraft._system import get_include, show_versions
 from mlcraft.solve import Solution, solve  # at once: the function hides the module of this name
 
 if TYPE_CHECKING:
-    from mlcraft import datasets, jit, linear_model
+    from mlcraft import datasets, jit, linear_model, plots
     from mlcraft.model_file import ModelFileError, load_model, save_model
     from mlcraft.moments import Moments
 
@@ -32,6 +32,7 @@ __all__ = [
     "jit",
     "linear_model",
     "load_model",
+    "plots",
     "save_model",
     "set_config",
     "show_versions",
@@ -45,6 +46,7 @@ _LAZY = {
     "datasets": ("mlcraft.datasets", None),
     "jit": ("mlcraft.jit", None),
     "linear_model": ("mlcraft.linear_model", None),
+    "plots": ("mlcraft.plots", None),
     "load_model": ("mlcraft.model_file", "load_model"),
     "save_model": ("mlcraft.model_file", "save_model"),
 }

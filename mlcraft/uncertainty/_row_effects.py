@@ -293,5 +293,5 @@ def _leave_out(
         divisor = np.where(effects.saturated, 1.0, effects.complement)
         lost = np.where(effects.saturated, 1.0, alpha * rows.weight * square / divisor)
     counted = float(np.count_nonzero(rows.weight))
-    left: Doubles = counted - (rows.weight > 0) - effects.effective_df + lost
+    left: Any = counted - (rows.weight > 0) - effects.effective_df + lost
     effects.loo_df = left

@@ -189,7 +189,7 @@ def _leave_out(effects: RowEffects, rows: Rows, alpha: float, inverse: Doubles, 
         lost = np.where(weight > 0, 1.0 - alpha * squares / diagonal, 0.0)
     objective[objective < 0.0] = 0.0
     effects.loo_rss = objective
-    left: Doubles = float(counted) - (weight > 0) - effects.effective_df + lost
+    left: Any = float(counted) - (weight > 0) - effects.effective_df + lost
     effects.loo_df = left
 
 

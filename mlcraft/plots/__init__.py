@@ -1,0 +1,11 @@
+"""
+Pictures of a fitted linear regression: its coefficients, its influential rows, its residuals.
+
+They need matplotlib (``pip install "mlcraft[report]"``), which is imported when a picture is drawn. Each function
+returns the Axes, and draws into one that is given as ``ax``.
+"""
+
+from mlcraft.plots._coefficients import coefficient_forest
+from mlcraft.plots._rows import leverage_residual, qq
+
+__all__ = ["coefficient_forest", "leverage_residual", "qq"]
