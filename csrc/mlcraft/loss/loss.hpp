@@ -8,34 +8,56 @@
 
 namespace mlcraft {
 
-// For `count` rows: returns sum w value(y, eta), and writes w * gradient over eta. The weight may be absent.
-template <class T>
-using LossBlock = double (*)(Index count, VectorView<const T> y, VectorView<const T> weight, T* eta);
+// Sums over a block of rows.
+struct LossSums {
+    double value = 0;     // sum w value(y, eta)
+    double gradient = 0;  // sum w gradient(y, eta)
+    double weight = 0;    // sum w
+};
 
+// For `count` rows: returns the sums, and writes w * gradient over eta. The weight may be absent.
+template <class T>
+using LossBlock = LossSums (*)(Index count, VectorView<const T> y, VectorView<const T> weight, T* eta);
+
+// Within a block (a few hundred rows) the sums have the type of the data.
 template <class Loss, class T>
-double loss_block(Index count, VectorView<const T> y, VectorView<const T> weight, T* eta) {
-    constexpr Index lanes = 8;  // independent sums, so that the loop is not a chain of additions
-    double sums[lanes] = {};
-    const auto run = [&](Index i, Index lane, T w) {
-        sums[lane] += static_cast<double>(w) * static_cast<double>(Loss::value(y.data[i * y.stride], eta[i]));
-        eta[i] = w * Loss::gradient(y.data[i * y.stride], eta[i]);
-    };
-    Index i = 0;
-    if (weight) {
-        for (; i < count; ++i) run(i, i % lanes, weight[i]);
-    } else if (y.stride == 1) {
+LossSums loss_block(Index count, VectorView<const T> y, VectorView<const T> weight, T* eta) {
+    T value = 0, gradient = 0, total = static_cast<T>(count);
+    if (y.stride == 1 && !weight) {
         const T* target = y.data;
-        for (; i + lanes <= count; i += lanes)
-            for (Index l = 0; l < lanes; ++l) {
-                const T value = eta[i + l];
-                sums[l] += static_cast<double>(Loss::value(target[i + l], value));
-                eta[i + l] = Loss::gradient(target[i + l], value);
-            }
+#ifdef _OPENMP
+#pragma omp simd reduction(+ : value, gradient)
+#endif
+        for (Index i = 0; i < count; ++i) {
+            const T g = Loss::gradient(target[i], eta[i]);
+            value += Loss::value(target[i], eta[i]);
+            gradient += g;
+            eta[i] = g;
+        }
+    } else if (y.stride == 1 && weight.stride == 1) {
+        const T *target = y.data, *w = weight.data;
+        total = 0;
+#ifdef _OPENMP
+#pragma omp simd reduction(+ : value, gradient, total)
+#endif
+        for (Index i = 0; i < count; ++i) {
+            const T g = w[i] * Loss::gradient(target[i], eta[i]);
+            value += w[i] * Loss::value(target[i], eta[i]);
+            gradient += g;
+            total += w[i];
+            eta[i] = g;
+        }
+    } else {
+        total = 0;
+        for (Index i = 0; i < count; ++i) {
+            const T w = weight ? weight[i] : T(1), g = w * Loss::gradient(y[i], eta[i]);
+            value += w * Loss::value(y[i], eta[i]);
+            gradient += g;
+            total += w;
+            eta[i] = g;
+        }
     }
-    for (; i < count; ++i) run(i, i % lanes, T(1));
-    double value = 0;
-    for (double s : sums) value += s;
-    return value;
+    return {static_cast<double>(value), static_cast<double>(gradient), static_cast<double>(total)};
 }
 
 // The list of losses: a new one is its file and a line here. Null for an unknown name.

@@ -27,7 +27,7 @@ public:
 
     // Rows that stay in cache between two uses: the first-level cache where rows are contiguous, else the second.
     Index block_rows() const {
-        const Index elements = view_.col_stride == 1 ? 1 << 12 : 1 << 15;
+        const Index elements = view_.col_stride != 1 ? 1 << 15 : cols() <= 64 ? 1 << 11 : 1 << 12;
         return std::clamp<Index>(elements / std::max<Index>(cols(), 1) / 8 * 8, 16, max_block_rows);
     }
 
@@ -45,12 +45,11 @@ public:
     }
 
     void transposed_times(Index begin, Index count, const T* r, double* g) const {
-        constexpr Index chunk = 256;  // columns whose sums are kept in the type of the data for the rows at hand
         const auto& kernels = simd::kernels().of<T>();
         const MatrixView<const T> x = view_.row_range(begin, count);
-        T part[chunk];
-        for (Index first = 0; first < x.cols; first += chunk) {
-            const Index cols = std::min(chunk, x.cols - first);
+        T part[part_columns];
+        for (Index first = 0; first < x.cols; first += part_columns) {
+            const Index cols = std::min(part_columns, x.cols - first);
             std::fill(part, part + cols, T(0));
             const T* data = x.data + first * x.col_stride;
             if (x.col_stride == 1) {
@@ -63,6 +62,19 @@ public:
             }
             for (Index j = 0; j < cols; ++j) g[first + j] += static_cast<double>(part[j]);
         }
+    }
+
+    // The two products of one sweep over blocks of rows: times, then transposed_times, of the same block. Where rows
+    // are contiguous, each asks for half of the next block, so that memory is busy in both.
+    void sweep_times(Index begin, Index count, const T* v, T* eta) const {
+        if (!is_contiguous()) return times(begin, count, v, eta);
+        simd::kernels().of<T>().block_dots(view_.data + begin * view_.row_stride, count, cols(), v, eta);
+    }
+    void sweep_transposed_times(Index begin, Index count, const T* r, double* g) const {
+        if (!is_contiguous() || cols() > part_columns) return transposed_times(begin, count, r, g);
+        T part[part_columns] = {};
+        simd::kernels().of<T>().block_sum(view_.data + begin * view_.row_stride, count, cols(), r, part);
+        for (Index j = 0; j < cols(); ++j) g[j] += static_cast<double>(part[j]);
     }
 
     void gram(Index begin, Index count, const T* w, double* G) const {
@@ -103,6 +115,10 @@ public:
     }
 
 private:
+    static constexpr Index part_columns = 1024;  // columns whose sums have the type of the data within a block of rows
+
+    bool is_contiguous() const { return view_.col_stride == 1 && view_.row_stride == view_.cols; }
+
     MatrixView<const T> view_;
 };
 

@@ -32,6 +32,8 @@ constexpr Kernels<T> make() {
             gram_kernel<T, Wide, wide_rows, wide_vectors>(),
             dots<T, Wide>,
             axpys<T, Wide>,
+            block_dots<T, Wide>,
+            block_sum<T, Wide>,
             rank_one<T, Wide>,
             sum<T, Wide>};
 }

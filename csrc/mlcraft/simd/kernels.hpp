@@ -37,6 +37,11 @@ struct Kernels {
     void (*dots)(const T* x, Index stride, Index count, Index length, const T* v, T* out);
     // out += sum_i a[i] x_i for the same vectors.
     void (*axpys)(const T* x, Index stride, Index count, Index length, const T* a, T* out);
+    // The two products of a sweep over blocks of contiguous rows, out[i] += x_i . v and out += sum_i a[i] x_i. Each
+    // asks for half of the next block's memory. Sums of short rows stay in registers, in another order than that of
+    // axpys.
+    void (*block_dots)(const T* x, Index count, Index length, const T* v, T* out);
+    void (*block_sum)(const T* x, Index count, Index length, const T* a, T* out);
     // y_i += a[i] v for `count` contiguous vectors y_i = y + i * stride of `length` elements.
     void (*rank_one)(const T* v, Index length, const T* a, Index count, T* y, Index stride);
     // The sum of all elements: the cheapest pass over memory, which measures the machine's limit.

@@ -56,6 +56,19 @@ inline Vector<T, L> rest_of(const T* v, Index length, Index whole) {
     return load<T, L>(parts);
 }
 
+// Half of the next block of rows, for which memory is asked while rows [i, i + rows) of this one are worked on. A sweep
+// goes over each block twice, so each time asks for half: memory is never idle, and nothing waits for it.
+struct NextBlock {
+    const char* half;  // null: nothing is asked for
+    Index row_bytes;   // of half the rows
+
+    void ask(Index i, Index rows) const {
+        if (half == nullptr) return;
+        for (Index byte = i * row_bytes; byte < (i + rows) * row_bytes; byte += 64)
+            __builtin_prefetch(half + byte, 0, 2);
+    }
+};
+
 // L vectors at a time, length >= L. The remainder is read as the last L elements, times zero where read before.
 template <class T, int L>
 inline void dots_block(const T* x, Index stride, Index length, const T* v, Vector<T, L> rest, T* out) {
@@ -74,6 +87,23 @@ inline void dots_block(const T* x, Index stride, Index length, const T* v, Vecto
     store<T, L>(out, load<T, L>(out) + sum_lanes<T, L>(acc));
 }
 
+// The same for short vectors, N pieces each: memory is read in its order, which is what its prefetcher understands.
+template <class T, int L, int N>
+inline void dots_narrow(const T* x, Index stride, Index length, const Vector<T, L>* v, T* out) {
+    Vector<T, L> acc[L];
+#pragma GCC unroll 16
+    for (int r = 0; r < L; ++r) {
+        const T* row = x + r * stride;
+        acc[r] = Vector<T, L>{};
+#pragma GCC unroll 8
+        for (int k = 0; k < N; ++k) {
+            const T* at = row + (k < N - 1 ? k * L : length - L);
+            acc[r] += load<T, L>(at) * v[k];
+        }
+    }
+    store<T, L>(out, load<T, L>(out) + sum_lanes<T, L>(acc));
+}
+
 // One vector, in the same order of operations: a product does not depend on the vectors beside it.
 template <class T, int L>
 inline T dot(const T* x, Index length, const T* v, Vector<T, L> rest) {
@@ -85,9 +115,9 @@ inline T dot(const T* x, Index length, const T* v, Vector<T, L> rest) {
 }
 
 template <class T, int L>
-void dots(const T* x, Index stride, Index count, Index length, const T* v, T* out) {
+void dots_then_next(const T* x, Index stride, Index count, Index length, const T* v, T* out, NextBlock next) {
     if constexpr (L > 2)
-        if (length < L) return dots<T, L / 2>(x, stride, count, length, v, out);
+        if (length < L) return dots_then_next<T, L / 2>(x, stride, count, length, v, out, next);
     if (length < L) {
         for (Index i = 0; i < count; ++i)
             for (Index k = 0; k < length; ++k) out[i] += x[i * stride + k] * v[k];
@@ -95,18 +125,50 @@ void dots(const T* x, Index stride, Index count, Index length, const T* v, T* ou
     }
     const Vector<T, L> rest = rest_of<T, L>(v, length, length / L * L);
     Index i = 0;
-    for (; i + L <= count; i += L) dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+    const Index pieces = (length + L - 1) / L;
+    if (pieces <= 4) {
+        Vector<T, L> kept[4];
+        for (Index k = 0; k < length / L; ++k) kept[k] = load<T, L>(v + k * L);
+        if (length % L != 0) kept[pieces - 1] = rest;
+        for (; i + L <= count; i += L) {
+            const T* first = x + i * stride;
+            next.ask(i, L);
+            switch (pieces) {
+                case 1: dots_narrow<T, L, 1>(first, stride, length, kept, out + i); break;
+                case 2: dots_narrow<T, L, 2>(first, stride, length, kept, out + i); break;
+                case 3: dots_narrow<T, L, 3>(first, stride, length, kept, out + i); break;
+                default: dots_narrow<T, L, 4>(first, stride, length, kept, out + i); break;
+            }
+        }
+    }
+    for (; i + L <= count; i += L) {
+        next.ask(i, L);
+        dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+    }
     for (; i < count; ++i) out[i] += dot<T, L>(x + i * stride, length, v, rest);
 }
 
-template <class T, int L, int R>
+template <class T, int L>
+void dots(const T* x, Index stride, Index count, Index length, const T* v, T* out) {
+    dots_then_next<T, L>(x, stride, count, length, v, out, NextBlock{nullptr, 0});
+}
+
+// The same over a block of contiguous rows in a sweep: the first half of the next block is asked for.
+template <class T, int L>
+void block_dots(const T* x, Index count, Index length, const T* v, T* out) {
+    const Index bytes = length * static_cast<Index>(sizeof(T));
+    dots_then_next<T, L>(x, length, count, length, v, out,
+                         NextBlock{reinterpret_cast<const char*>(x) + count * bytes, bytes / 2});
+}
+
+template <class T, int L, int R, bool Ask>
 inline void axpys_block(const T* x, Index stride, Index ahead, Index length, const T* a, Vector<T, L> rest, T* out) {
     Index k = 0;
     for (; k + L <= length; k += L) {
         Vector<T, L> sum = load<T, L>(out + k);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-            __builtin_prefetch(x + r * stride + k + ahead, 0, 2);
+            if constexpr (Ask) __builtin_prefetch(x + r * stride + k + ahead, 0, 2);
             sum += load<T, L>(x + r * stride + k) * a[r];
         }
         store<T, L>(out + k, sum);
@@ -120,22 +182,76 @@ inline void axpys_block(const T* x, Index stride, Index ahead, Index length, con
     }
 }
 
-template <class T, int L>
-void axpys(const T* x, Index stride, Index count, Index length, const T* a, T* out) {
+// Asks for the memory that lies `ahead` of what it reads, if Ask.
+template <class T, int L, bool Ask>
+void axpys_asking(const T* x, Index stride, Index ahead, Index count, Index length, const T* a, T* out) {
     if constexpr (L > 2)
-        if (length < L) return axpys<T, L / 2>(x, stride, count, length, a, out);
+        if (length < L) return axpys_asking<T, L / 2, Ask>(x, stride, ahead, count, length, a, out);
     Index i = 0;
-    const Index ahead = count * stride;  // in a sweep over blocks of rows, where the next block lies
     if (length >= L) {
         T ones[L];
         for (int l = 0; l < L; ++l) ones[l] = length - L + l < length / L * L ? T(0) : T(1);
         const Vector<T, L> rest = load<T, L>(ones);
-        for (; i + 8 <= count; i += 8) axpys_block<T, L, 8>(x + i * stride, stride, ahead, length, a + i, rest, out);
-        for (; i < count; ++i) axpys_block<T, L, 1>(x + i * stride, stride, ahead, length, a + i, rest, out);
+        for (; i + 8 <= count; i += 8)
+            axpys_block<T, L, 8, Ask>(x + i * stride, stride, ahead, length, a + i, rest, out);
+        for (; i < count; ++i) axpys_block<T, L, 1, Ask>(x + i * stride, stride, ahead, length, a + i, rest, out);
         return;
     }
     for (; i < count; ++i)
         for (Index k = 0; k < length; ++k) out[k] += x[i * stride + k] * a[i];
+}
+
+template <class T, int L>
+void axpys(const T* x, Index stride, Index count, Index length, const T* a, T* out) {
+    axpys_asking<T, L, false>(x, stride, 0, count, length, a, out);
+}
+
+// N vectors a row, the last of them overlapping; U rows at a time have sums of their own, so that additions overlap.
+template <class T, int L, int N, int U>
+void block_sum_narrow(const T* x, Index count, Index length, const T* a, T* out, NextBlock next) {
+    const Index last = length - L;
+    Vector<T, L> acc[U][N];
+    for (auto& row : acc)
+        for (auto& sum : row) sum = Vector<T, L>{};
+    const auto add = [&](const T* row, T scale, Vector<T, L>* sums) {
+#pragma GCC unroll 8
+        for (int v = 0; v < N; ++v) sums[v] += load<T, L>(row + (v < N - 1 ? v * L : last)) * scale;
+    };
+    Index i = 0;
+    for (; i + 8 <= count; i += 8) {
+        next.ask(i, 8);
+#pragma GCC unroll 8
+        for (int u = 0; u < 8; ++u) add(x + (i + u) * length, a[i + u], acc[u % U]);
+    }
+    for (; i < count; ++i) add(x + i * length, a[i], acc[0]);
+    for (int v = 0; v < N; ++v) {
+        T sums[L];
+        for (int u = 1; u < U; ++u) acc[0][v] += acc[u][v];
+        store<T, L>(sums, acc[0][v]);
+        const Index at = v < N - 1 ? v * L : last;
+        for (Index l = v * L - at; l < L; ++l) out[at + l] += sums[l];  // the last without its overlap
+    }
+}
+
+// out += sum_i a[i] x_i over a block of contiguous rows in a sweep: the second half of the next block is asked for.
+template <class T, int L>
+void block_sum(const T* x, Index count, Index length, const T* a, T* out) {
+    if constexpr (L > 2)
+        if (length < L) return block_sum<T, L / 2>(x, count, length, a, out);
+    if (length < L) return axpys<T, L>(x, length, count, length, a, out);
+    const Index bytes = length * static_cast<Index>(sizeof(T));
+    const NextBlock next{reinterpret_cast<const char*>(x) + count * bytes + count * (bytes / 2), bytes / 2};
+    switch ((length + L - 1) / L) {
+        case 1: return block_sum_narrow<T, L, 1, 4>(x, count, length, a, out, next);
+        case 2: return block_sum_narrow<T, L, 2, 4>(x, count, length, a, out, next);
+        case 3: return block_sum_narrow<T, L, 3, 2>(x, count, length, a, out, next);
+        case 4: return block_sum_narrow<T, L, 4, 2>(x, count, length, a, out, next);
+        case 5: return block_sum_narrow<T, L, 5, 1>(x, count, length, a, out, next);
+        case 6: return block_sum_narrow<T, L, 6, 1>(x, count, length, a, out, next);
+        case 7: return block_sum_narrow<T, L, 7, 1>(x, count, length, a, out, next);
+        case 8: return block_sum_narrow<T, L, 8, 1>(x, count, length, a, out, next);
+        default: return axpys_asking<T, L, true>(x, length, count * length, count, length, a, out);
+    }
 }
 
 template <class T, int L>

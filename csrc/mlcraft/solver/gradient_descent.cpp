@@ -13,7 +13,7 @@
 namespace mlcraft {
 namespace {
 
-// Runs body(begin, count, scratch) over blocks of rows, lane by lane; each lane has its own sums (added in order).
+// Runs body(begin, count, sums) over blocks of rows, lane by lane; each lane has its own sums (added in order).
 template <class Body>
 std::vector<double> sum_over_rows(Index n, Index rows, Index sums, int threads, Body&& body) {
     const Index blocks = (n + rows - 1) / rows;
@@ -43,18 +43,18 @@ FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_ty
         sum_over_rows(x.rows(), x.block_rows(), p + 3, threads, [&](Index begin, Index count, double* out) {
             T eta[max_block_rows];
             std::fill(eta, eta + count, static_cast<T>(intercept));
-            x.times(begin, count, v.data(), eta);
-            const auto w = weight.slice(begin, count);
-            out[p] += block(count, y.slice(begin, count), w, eta);
-            double totals[8] = {}, weights = static_cast<double>(count);
-            for (Index i = 0; i < count; ++i) totals[i % 8] += static_cast<double>(eta[i]);
-            if (w) {
-                weights = 0;
-                for (Index i = 0; i < count; ++i) weights += static_cast<double>(w[i]);
-            }
-            for (double total : totals) out[p + 1] += total;
-            out[p + 2] += weights;
-            x.transposed_times(begin, count, eta, out);
+            if constexpr (requires { &Matrix::sweep_times; })
+                x.sweep_times(begin, count, v.data(), eta);
+            else
+                x.times(begin, count, v.data(), eta);
+            const LossSums of_block = block(count, y.slice(begin, count), weight.slice(begin, count), eta);
+            out[p] += of_block.value;
+            out[p + 1] += of_block.gradient;
+            out[p + 2] += of_block.weight;
+            if constexpr (requires { &Matrix::sweep_times; })
+                x.sweep_transposed_times(begin, count, eta, out);
+            else
+                x.transposed_times(begin, count, eta, out);
         });
     FusedPass pass;
     pass.weight_sum = sums[p + 2];
