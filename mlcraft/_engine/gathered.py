@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,14 @@ class Gathered:
         float32 while all chunks were, else float64: the dtype of coefficients.
     n_dimensions : int
         Dimensions of y.
+    sparse : bool
+        Whether all of X was.
     """
 
     core: _core.Moments
     dtype: np.dtype[Any]
     n_dimensions: int
+    sparse: bool = False
 
     @property
     def n_targets(self) -> int:
@@ -42,7 +45,7 @@ class Gathered:
 
     def copy(self) -> Gathered:
         """Return moments of their own."""
-        return Gathered(self.core.copy(), self.dtype, self.n_dimensions)
+        return replace(self, core=self.core.copy())
 
     def add(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
         """Take in the rows of checked arrays; nothing is changed where that raises `NonFiniteError`."""
@@ -52,6 +55,7 @@ class Gathered:
             raise NonFiniteError
         if X.dtype != self.dtype:
             self.dtype = np.dtype(np.float64)
+        self.sparse = self.sparse and not isinstance(X, np.ndarray)
 
     def merge(self, other: Gathered) -> None:
         """Take in the rows of other moments."""
@@ -64,6 +68,7 @@ class Gathered:
         self.core.merge(theirs)
         if other.dtype != self.dtype:
             self.dtype = np.dtype(np.float64)
+        self.sparse = self.sparse and other.sparse
 
     def remove(self, other: Gathered, names: NDArray[Any] | None = None) -> None:
         """Take out rows that were taken in before; `names` of the columns are for the error."""
@@ -115,7 +120,7 @@ def gather(
     core = _core.gather_moments(X, y, sample_weight, centre, rows)
     if not core.finite:
         raise NonFiniteError
-    return Gathered(core, X.dtype, y.ndim)
+    return Gathered(core, X.dtype, y.ndim, not isinstance(X, np.ndarray))
 
 
 def _readable(X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> tuple[Any, NDArray[Any], Any]:

@@ -210,10 +210,10 @@ def warn_about_gathered(
         warn_about_fit(estimator, fit, rows, None, penalised=penalised, solver=solver)
     if error > ROUGH:
         digits = max(0, int(-np.log10(error)))
-        size = f" of about {fit.condition:.0e}" if np.isfinite(fit.condition) else ""
+        size = f" (condition number about {fit.condition:.0e})" if np.isfinite(fit.condition) else ""
         warn_caller(
-            f"The columns are nearly dependent (condition number{size}): moments, which hold its square, leave about "
-            f"{digits} correct digits in coef_. fit on all rows at once works from the rows and loses none of them; "
-            "or remove redundant columns, or use Ridge with a larger alpha.",
+            f"The moments leave about {digits} correct digits in coef_: the columns are nearly dependent{size}, or "
+            "most of the spread of one has been removed again. fit on all rows at once works from the rows and loses "
+            "none of them; or remove redundant columns, or use Ridge with a larger alpha.",
             CollinearityWarning,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -201,7 +202,7 @@ class UpdatesMixin:
         if gathered is None and "coef_" in fitted:
             gathered = _moments_of_fit(self)
         if gathered is not None and gathered.core.centred and not self.fit_intercept:
-            gathered = Gathered(gathered.core.uncentred(), gathered.dtype, gathered.n_dimensions)
+            gathered = replace(gathered, core=gathered.core.uncentred())
         return gathered
 
     def _await_solution(self, gathered: Gathered) -> None:
@@ -228,7 +229,7 @@ class UpdatesMixin:
             max_iter=request.max_iter,
         )
         solver = self._take(fit, gathered, request)
-        unique = request.positive or is_penalised(request.alpha)
+        unique = request.positive or is_penalised(request.alpha) or gathered.sparse  # dependent by intention
         if fit.status != "converged" or error > 0:
             warn_about_gathered(self, fit, error, gathered.core.samples, penalised=unique, solver=solver)
 

@@ -63,9 +63,9 @@ void decay(Moments& m, double factor);
 // The moments about zero, for a fit without intercept.
 Moments uncentred(Moments m);
 
-// The part of the diagonal of xx that rounding may have made, the largest of all columns: 2^-52 after one pass, more
-// after many merges, and more still where most of a column's spread was removed.
-double relative_noise(const Moments& m);
+// The part of each element of the diagonal of xx that rounding may have made: 2^-52 after one pass, more after many
+// merges, and more still where most of a column's spread was removed.
+std::vector<double> relative_noise(const Moments& m);
 
 // The same moments with columns whose spread is not above the noise as constant ones: spread and cross-products zero.
 Moments without_noise(Moments m);

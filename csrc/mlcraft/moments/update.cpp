@@ -9,9 +9,9 @@
 namespace mlcraft {
 namespace {
 
-constexpr double negligible = 1e-9;     // of what there was: a removal may miss by so much, from rounding
-constexpr double smallest_rest = 64;    // units of rounding of the weight: less weight cannot be told from none
-constexpr double certainly_noise = 32;  // spread below so many standard errors of its rounding is none
+constexpr double negligible = 1e-9;      // of what there was: a removal may miss by so much, from rounding
+constexpr double smallest_rest = 64;     // units of rounding of the weight: less weight cannot be told from none
+constexpr double certainly_noise = 256;  // spread below so many roundings of what it was is none: a panel has 240 rows
 
 double low(const std::vector<double>& values, Index i) { return values.empty() ? 0.0 : values[i]; }
 
@@ -74,11 +74,10 @@ void add_products(Moments& m, const Moments& other, double sign, double mixed, c
                   const std::vector<double>& dy) {
     const Index p = m.features, k = m.targets;
     for (Index i = 0; i < p; ++i) {
-        const double scaled = mixed * dx[i];
         double *row = m.xx.data() + i * p, *cross = m.xy.data() + i * k;
         const double *other_row = other.xx.data() + i * p, *other_cross = other.xy.data() + i * k;
-        for (Index j = 0; j < p; ++j) row[j] += sign * (other_row[j] + scaled * dx[j]);
-        for (Index t = 0; t < k; ++t) cross[t] += sign * (other_cross[t] + scaled * dy[t]);
+        for (Index j = 0; j < p; ++j) row[j] += sign * (other_row[j] + mixed * (dx[i] * dx[j]));
+        for (Index t = 0; t < k; ++t) cross[t] += sign * (other_cross[t] + mixed * (dx[i] * dy[t]));
     }
     for (Index t = 0; t < k; ++t) m.yy[t] += sign * (other.yy[t] + mixed * dy[t] * dy[t]);
 }
@@ -187,13 +186,13 @@ Moments uncentred(Moments m) {
     return m;
 }
 
-double relative_noise(const Moments& m) {
-    double largest = eps;
+std::vector<double> relative_noise(const Moments& m) {
+    std::vector<double> noise(static_cast<std::size_t>(m.features), eps);
     for (Index j = 0; j < m.features; ++j) {
         const double spread = m.xx[j * m.features + j];
-        if (spread > 0) largest = std::max(largest, noise_of(m, j) / spread);
+        if (spread > 0) noise[j] = std::max(eps, noise_of(m, j) / spread);
     }
-    return largest;
+    return noise;
 }
 
 Moments without_noise(Moments m) {

@@ -57,7 +57,7 @@ Doubles triangle_of(const Doubles& values, const Doubles& vectors, Index p) {
 
 class SpectralProblem {
 public:
-    SpectralProblem(const Moments& m, double noise, const LeastSquaresOptions& options)
+    SpectralProblem(const Moments& m, const Doubles& noise, const LeastSquaresOptions& options)
         : m_(m), noise_(noise), options_(options), p_(m.features), k_(m.targets) {}
 
     MomentsSolution solve() {
@@ -109,9 +109,10 @@ private:
             }
         Doubles values = q > 0 ? eigen(vectors, q) : Doubles{};
         const double largest = q > 0 ? values[q - 1] : 1.0;
-        const double tolerance = 16 * static_cast<double>(std::max<Index>(q, 8)) * noise_ * largest;
+        const Doubles noise = noise_of(vectors, active, largest);
+        const double safety = 16 * static_cast<double>(std::max<Index>(q, 8));
         Index null = std::max<Index>(0, q - most_directions(alpha));  // they come first
-        while (null < q && !(values[null] > tolerance)) ++null;
+        while (null < q && !(values[null] > safety * noise[null])) ++null;
         std::fill_n(values.begin(), null, 0.0);
         Doubles null_vectors(vectors.begin(), vectors.begin() + null * q);
         for (Index e = 0; e < null; ++e)
@@ -124,7 +125,8 @@ private:
         }
         const double gram_condition = null < q ? largest / values[null] : 1.0;
         LeastSquaresSolution& out = found_.solution;
-        found_.error = std::max(found_.error, gram_condition * noise_);
+        if (alpha > 0 && null > 0) found_.error = 1;  // the penalty is lost in the noise
+        for (Index e = null; e < q; ++e) found_.error = std::max(found_.error, noise[e] / values[e]);
         out.condition = null > 0 ? INFINITY : std::max(out.condition, std::sqrt(gram_condition));
         out.rank = std::min(out.rank, q - null);
         out.factor = Factor{p_,
@@ -136,6 +138,18 @@ private:
                             false,
                             q - null,
                             false};
+    }
+
+    // Rounding error to expect of each eigenvalue, from that of the columns: v' E v with |E_jj| = noise of column j.
+    Doubles noise_of(const Doubles& vectors, const std::vector<Index>& active, double largest) const {
+        const Index q = static_cast<Index>(active.size());
+        Doubles noise(static_cast<std::size_t>(q), eps * largest);
+        for (Index e = 0; e < q; ++e) {
+            double sum = 0;
+            for (Index a = 0; a < q; ++a) sum += vectors[e * q + a] * vectors[e * q + a] * noise_[active[a]];
+            noise[e] = std::max(noise[e], sum);
+        }
+        return noise;
     }
 
     bool is_constant(Index j) const {
@@ -176,7 +190,7 @@ private:
     }
 
     const Moments& m_;
-    const double noise_;
+    const Doubles& noise_;
     const LeastSquaresOptions& options_;
     const Index p_, k_;
     MomentsSolution found_;
@@ -185,14 +199,14 @@ private:
 }  // namespace
 
 MomentsSolution solve_from_moments(const Moments& moments, const LeastSquaresOptions& options) {
-    constexpr double usable = 1e-4;  // error up to which Cholesky is as good as the eigenvalues
-    Moments m = options.fit_intercept ? moments : uncentred(moments);
-    const double noise = std::max(relative_noise(m), eps);
-    m = without_noise(std::move(m));
+    constexpr double usable = 2e-5;  // error from which the eigenvalues tell more than Cholesky
+    const Moments m = without_noise(options.fit_intercept ? moments : uncentred(moments));
+    const Doubles noise = relative_noise(m);
     MomentsSolution found;
     found.solution = solve_moments(m, nullptr, options);
     if (options.positive || found.solution.status == Status::not_finite) return found;
-    found.error = found.solution.condition * found.solution.condition * noise;
+    const double condition = found.solution.condition;
+    found.error = condition * condition * (noise.empty() ? eps : *std::max_element(noise.begin(), noise.end()));
     if (found.solution.status != Status::stalled && found.error < usable) return found;
     found = SpectralProblem(m, noise, options).solve();
     find_sums_of_squares(m, nullptr, options, close_in_double, found.solution);
