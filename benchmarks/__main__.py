@@ -9,6 +9,7 @@ import sys
 COMMANDS = {
     "table": ("compare", "mlcraft, scikit-learn and peers on the cases (the default)"),
     "kernels": ("kernels", "Gram and fused passes as fractions of the machine's limits"),
+    "updates": ("updates", "partial fits as a fraction of the read bandwidth, updates beside refits"),
     "memory": ("memory", "extra memory while fitting, as a share of X"),
     "startup": ("startup", "time to import"),
     "accuracy": ("accuracy", "correct digits on certified problems"),

