@@ -11,6 +11,7 @@ COMMANDS = {
     "kernels": ("kernels", "Gram and fused passes as fractions of the machine's limits"),
     "updates": ("updates", "partial fits as a fraction of the read bandwidth, updates beside refits"),
     "memory": ("memory", "extra memory while fitting, as a share of X"),
+    "influence": ("influence", "leverage, leave-one-out, influence and importance, beside statsmodels and refits"),
     "startup": ("startup", "time to import"),
     "accuracy": ("accuracy", "correct digits on certified problems"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
