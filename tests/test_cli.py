@@ -99,7 +99,7 @@ def test_fit_without_data_uses_the_shipped_table() -> None:
     assert "16,512 to fit, 4,128 held out (20 %, seed 0)" in out
     assert "total_bedrooms: 159 filled with median 436" in out
     assert "5 levels against baseline '<1H OCEAN'" in out
-    assert re.search(r"^median_income +38,570 +376\.6 +73,035", out, re.MULTILINE)
+    assert re.search(r"^median_income +38,570 +608\.\d +37,377 to 39,763 +73,035", out, re.MULTILINE)
     assert re.search(r"^mlcraft +0\.6752 +66,695 +49,292 ", out, re.MULTILINE)
     assert re.search(r"^scikit-learn LinearRegression +0\.6752 +66,695 +49,292 ", out, re.MULTILINE)
     assert re.search(r"^mean of the training rows +-0\.0001 +117,040 +92,511", out, re.MULTILINE)
@@ -139,10 +139,10 @@ def test_drop_keep_seed_and_test_size(small: Path) -> None:
     assert call("fit", data, "-t", "price", "--seed", "3").stdout != call("fit", data, "-t", "price").stdout
 
 
-def test_ridge_scales_the_columns_and_leaves_standard_errors_out(small: Path) -> None:
+def test_ridge_scales_the_columns_and_leaves_intervals_out(small: Path) -> None:
     out = call("fit", str(small), "--target", "price", "--alpha", "10").stdout
     assert "ridge regression, alpha 10, columns scaled to sd 1 for the penalty" in out
-    assert "std. error" not in out
+    assert "95 % interval" not in out
     assert "scikit-learn Ridge" in out
     # the same in other units
     frame = pl.read_csv(small)
@@ -191,7 +191,7 @@ def test_numbers_agree_with_a_plain_computation() -> None:
     columns |= {f"origin={level}": (frame["origin"] == level).to_numpy().astype(float) for level in ("europe", "japan")}
     y = columns.pop("mpg")
     matrix = statsmodels.add_constant(np.column_stack(list(columns.values())))
-    fit = statsmodels.OLS(y[train], matrix[train]).fit()
+    fit = statsmodels.OLS(y[train], matrix[train]).fit(cov_type="HC3", use_t=True)
     names = ["(intercept)", *columns]
     lines = {line.name: line for line in [*result.coefficients, result.intercept]}
     assert set(names) == set(lines)
@@ -271,10 +271,37 @@ def test_the_design_against_textbook_formulas() -> None:
         others = np.column_stack([np.ones(50), np.delete(x, j, axis=1)])
         residual = x[:, j] - others @ np.linalg.lstsq(others, x[:, j], rcond=None)[0]
         assert design.inflation[j] == pytest.approx(x[:, j].var() * 50 / (residual @ residual))
-    noise = RNG.normal(size=50)
-    errors, intercept = diagnose.standard_errors(design, noise)
-    covariance = np.linalg.inv(with_constant.T @ with_constant) * (noise @ noise) / 45
-    np.testing.assert_allclose([intercept, *errors], np.sqrt(covariance.diagonal()), rtol=1e-7)
+
+
+def test_intervals_are_those_of_statsmodels(small: Path) -> None:
+    api = pytest.importorskip("statsmodels.api")
+    result = run_fit(FitOptions(str(small), "price"))
+    table = read_table(str(small))
+    train, _ = split_rows(np.flatnonzero(~table.columns["price"].missing), 0.2, 0)
+    design = api.add_constant(result.encoding.matrix)
+    expected = api.OLS(table.columns["price"].values[train], design).fit(cov_type="HC3", use_t=True)
+    lines = {line.name: line for line in result.coefficients}
+    for index, name in enumerate(result.encoding.encoder.names):
+        line, bounds = lines[name], expected.conf_int()[index + 1]
+        np.testing.assert_allclose([line.error, line.lower, line.upper], [expected.bse[index + 1], *bounds], rtol=1e-8)
+    np.testing.assert_allclose(result.intercept.error, expected.bse[0], rtol=1e-8)
+
+
+def test_intervals_show_where_they_fit_and_not_for_dependent_columns(small: Path, tmp_path: Path) -> None:
+    for width, shown in ((60, []), (80, ["95 % interval"]), (120, ["95 % interval", "std. error"])):
+        out = call("fit", str(small), "--target", "price", width=width).stdout
+        assert [name for name in ("95 % interval", "std. error") if name in out] == shown
+        assert ("HC3" in out) == bool(shown)
+    x = RNG.normal(size=60)
+    pl.DataFrame({"a": x, "b": 2 * x, "c": RNG.normal(size=60), "y": x + RNG.normal(size=60)}).write_csv(
+        tmp_path / "d.csv"
+    )
+    found = {line.name: line for line in run_fit(FitOptions(str(tmp_path / "d.csv"), "y")).coefficients}
+    assert np.isnan(found["a"].error)
+    assert found["c"].lower < found["c"].value < found["c"].upper
+    alone = [1.0, *[0.0] * 59]  # a row of its own is fitted exactly
+    pl.DataFrame({"alone": alone, "c": x, "y": x + RNG.normal(size=60)}).write_csv(tmp_path / "e.csv")
+    assert np.isfinite([line.error for line in run_fit(FitOptions(str(tmp_path / "e.csv"), "y")).coefficients]).all()
 
 
 # --- save and predict -----------------------------------------------------------------------------

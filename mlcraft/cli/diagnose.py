@@ -1,4 +1,4 @@
-"""Where a fit is not to be trusted, and what its standard errors are.
+"""Where a fit is not to be trusted, and how sure its coefficients are.
 
 All follows from the correlation matrix of the training columns (its eigenvectors tell which columns depend
 on each other), the leverages, the residuals and the target itself.
@@ -7,8 +7,10 @@ on each other), the leverages, the residuals and the target itself.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,16 +87,25 @@ def study_design(matrix: NDArray[np.float64]) -> Design | None:
     )
 
 
-def standard_errors(design: Design, residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Compute classical standard errors of coefficients and intercept; NaN where columns are dependent."""
-    n_rows = len(residuals)
-    freedom = n_rows - design.rank - 1
-    variance = float(residuals @ residuals) / freedom if freedom > 0 else math.nan
-    spread = np.where(np.isinf(design.inflation), np.nan, np.diag(design.inverse))
-    errors = np.sqrt(variance * spread / n_rows) / design.deviations
-    centre = design.means / design.deviations
-    at_zero = math.nan if design.dependent else 1.0 + float(centre @ design.inverse @ centre)
-    return errors, math.sqrt(variance * at_zero / n_rows)
+def uncertainty(
+    estimator: Any, matrix: NDArray[np.float64], target: NDArray[np.float64], design: Design
+) -> NDArray[np.float64]:
+    """Return standard error and bounds of the 95 % interval of intercept and coefficients; NaN for dependent columns.
+
+    They are those of HC3, which hold whether the errors spread evenly or not (MacKinnon and White 1985).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they would say is said by the diagnosis
+        try:
+            covariance = estimator.cov_params_("HC3", X=matrix, y=target)
+        except ValueError:  # a row that is fitted exactly, whatever its value
+            covariance = estimator.cov_params_("HC1", X=matrix, y=target)
+        bounds = estimator.conf_int(0.95, covariance=covariance)
+        found = np.column_stack([np.sqrt(np.diag(np.asarray(covariance))), bounds.lower, bounds.upper])
+    dependent = [index + 1 for group in design.dependent for index in group]
+    if dependent:
+        found[[0, *dependent]] = np.nan
+    return found
 
 
 def doubt_columns(
@@ -237,7 +248,11 @@ def doubt_residuals(
     growth = float(np.corrcoef(np.abs(residuals), fitted)[0, 1])
     if growth > 0.3:
         what = f"Errors grow with the prediction: their size has correlation {growth:.2f} with it."
-        findings.append(Finding(what, "The standard errors above assume even spread; do not lean on them."))
+        findings.append(
+            Finding(
+                what, "The intervals above allow for that; expect larger errors where predictions are large."
+            )
+        )
     if abs(skewness) > 1.0:
         what = f"Errors are lopsided: the large ones lie {'above' if skewness > 0 else 'below'} the line"
         logs = " All targets are positive: their logarithm may fit better." if target.min() > 0 < skewness else ""

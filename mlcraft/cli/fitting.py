@@ -39,12 +39,17 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """One line of the coefficient table; `effect` is the change of the prediction per standard deviation."""
+    """One line of the coefficient table; `effect` is the change of the prediction per standard deviation.
+
+    `error` is the standard error and `lower`, `upper` the bounds of the 95 % interval: NaN where there is none.
+    """
 
     name: str
     value: float
     effect: float
     error: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +190,16 @@ def _study(
     encoder, matrix, estimator = encoding.encoder, encoding.matrix, comparison.estimator
     design = diagnose.study_design(matrix)
     fitted = estimator.predict(matrix)
-    errors, intercept_error = np.full(matrix.shape[1], np.nan), float("nan")
+    spread = np.full((matrix.shape[1] + 1, 3), np.nan)  # error, lower, upper; the intercept first
     if design is not None and options.alpha == 0.0:
-        errors, intercept_error = diagnose.standard_errors(design, values[train] - fitted)
+        spread = diagnose.uncertainty(estimator, matrix, values[train], design)
     effects = estimator.coef_ * matrix.std(axis=0)
     slopes = estimator.coef_ if encoder.scale is None else estimator.coef_ / np.array(encoder.scale)
     coefficients = [
-        Coefficient(*line)
-        for line in zip(encoder.names, slopes.tolist(), effects.tolist(), errors.tolist(), strict=True)
+        Coefficient(name, value, effect, *bounds)
+        for name, value, effect, bounds in zip(
+            encoder.names, slopes.tolist(), effects.tolist(), spread[1:].tolist(), strict=True
+        )
     ]
     coefficients.sort(key=lambda coefficient: -abs(coefficient.effect))
     findings = diagnose.doubt_scores(
@@ -207,7 +214,7 @@ def _study(
     findings += diagnose.doubt_order(list(table.columns.values()))
     return (
         coefficients,
-        Coefficient("(intercept)", float(estimator.intercept_), 0.0, intercept_error),
+        Coefficient("(intercept)", float(estimator.intercept_), 0.0, *spread[0].tolist()),
         findings,
     )
 

@@ -18,7 +18,8 @@ from mlcraft.cli.fitting import Coefficient, FitResult
 
 _SHOWN_COEFFICIENTS = 20
 _SHOWN_LINES = 10
-_NARROW = 60
+_NARROW = 72  # below, intervals do not fit
+_WIDE = 96
 _SHORT_NAMES = 76
 _TOPICS = {
     "number": "numbers",
@@ -181,31 +182,37 @@ def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) 
     shown = lines if show_all else lines[:_SHOWN_COEFFICIENTS]
     _heading(console, f"Coefficients ({len(lines):,}, largest effect first)")
     has_errors = any(math.isfinite(line.error) for line in lines)
-    show_errors = has_errors and console.width >= _NARROW
+    columns = [name for name, width in (("std. error", _WIDE), ("95 % interval", _NARROW)) if console.width >= width]
+    if not has_errors:
+        columns = []
     table = _table()
     table.add_column("column", overflow="fold", min_width=12)
-    table.add_column("coefficient", justify="right", no_wrap=True)
-    if show_errors:
-        table.add_column("std. error", justify="right", no_wrap=True)
-    table.add_column("effect", justify="right", no_wrap=True)
+    for name in ("coefficient", *columns, "effect"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in [*shown, result.intercept]:
-        _add_coefficient(table, line, show_error=show_errors, is_intercept=line is result.intercept)
+        _add_coefficient(table, line, columns, is_intercept=line is result.intercept)
     console.print(table)
     if len(shown) < len(lines):
         console.print(Text(f"  {len(lines) - len(shown):,} more with smaller effects; --all shows them", style="dim"))
     explained = "effect: change of the prediction when the column grows by one standard deviation"
-    if not has_errors:
+    if columns:
+        explained += "; intervals: HC3, which holds where errors spread unevenly too"
+    elif not has_errors:
         why = (
-            "with a penalty they would be too small" if result.options.alpha > 0.0 else "too many columns for the rows"
+            "with a penalty they would be too narrow" if result.options.alpha > 0.0 else "too many columns for the rows"
         )
-        explained += f"; no standard errors: {why}"
+        explained += f"; no intervals: {why}"
     _remark(console, explained)
 
 
-def _add_coefficient(table: Table, line: Coefficient, *, show_error: bool, is_intercept: bool) -> None:
+def _add_coefficient(table: Table, line: Coefficient, columns: Sequence[str], *, is_intercept: bool) -> None:
     cells: list[str | Text] = [Text(printable(line.name)), number(line.value)]
-    if show_error:
-        cells.append(number(line.error))
+    known = math.isfinite(line.error)
+    texts = {
+        "std. error": number(line.error),
+        "95 % interval": f"{number(line.lower)} to {number(line.upper)}" if known else "-",
+    }
+    cells += [texts[name] for name in columns]
     cells.append("" if is_intercept else number(line.effect))
     table.add_row(*cells, style="dim" if is_intercept else "")
 
