@@ -14,7 +14,7 @@ from registry import DTYPES, PROBLEMS, STORAGES
 from sklearn.metrics import r2_score
 
 from mlcraft.exceptions import LeverageWarning
-from mlcraft.linear_model import LinearRegression, Ridge
+from mlcraft.linear_model import LinearRegression, Ridge, RidgeCV
 
 MODELS = {
     "ols": LinearRegression(),
@@ -514,3 +514,83 @@ def test_bits_do_not_depend_on_threads():
             found.append(model.influence_(X, y).dffits)
     assert_array_equal(found[0], found[1])
     assert_array_equal(found[0], found[2])
+
+
+# ---------------------------------------------------------------- models that were not made by one fit
+
+
+@pytest.mark.parametrize("name", ["plain", "weighted", "wide_weighted"])
+def test_ridge_cv(name):
+    """The chosen penalty counts."""
+    X, y, weight = problem(name)
+    model = RidgeCV(alphas=[0.5, 2.0, 40.0]).fit(X, y, weight)
+    expected = Ridge(model.alpha_).fit(X, y, weight).influence_(X, y, weight)
+    found = model.influence_(X, y, weight)
+    for measure in ("leverage", "loo_prediction", "dffits", "dfbetas", "loo_sigma"):
+        assert_allclose(getattr(found, measure), getattr(expected, measure), rtol=1e-8, atol=1e-10, err_msg=measure)
+    assert model.loo_score_(X, y, weight) == pytest.approx(
+        r2_score(y, expected.loo_prediction, sample_weight=weight), rel=1e-9
+    )
+
+
+def test_ridge_cv_with_a_penalty_for_each_target():
+    X, y, _ = problem("plain")
+    targets = np.column_stack([y, np.sin(np.arange(31))])
+    model = RidgeCV(alphas=[0.01, 100.0], alpha_per_target=True).fit(X, targets)
+    assert len(set(model.alpha_)) == 2
+    expected = Ridge(model.alpha_).fit(X, targets)
+    assert_allclose(model.loo_predict_(X, targets), expected.loo_predict_(X, targets), rtol=1e-9)
+
+
+def test_after_updates():
+    """The rows that count are those that the model knows by now."""
+    X, y, _ = problem("plain")
+    model = LinearRegression().fit(X[:20], y[:20]).partial_fit(X[20:], y[20:])
+    whole = LinearRegression().fit(X, y)
+    assert_allclose(model.influence_(X, y).dfbetas, whole.influence_(X, y).dfbetas, rtol=1e-8, atol=1e-11)
+    model.forget(X[:5], y[:5])
+    part = LinearRegression().fit(X[5:], y[5:])
+    assert_allclose(model.loo_predict_(X[5:], y[5:]), part.loo_predict_(X[5:], y[5:]), rtol=1e-9)
+    with pytest.raises(ValueError, match="sum to 26"):
+        model.leverage_(X)
+
+
+def test_changed_parameters_do_not_matter():
+    """The penalty of the fit counts, not what the parameter says by now."""
+    X, y, _ = problem("plain")
+    model = Ridge(2.0).fit(X, y)
+    expected = model.loo_predict_(X, y)
+    assert_array_equal(model.set_params(alpha=500.0).loo_predict_(X, y), expected)
+
+
+# ---------------------------------------------------------------- strange data
+
+
+def strange():
+    X, y, _ = problem("plain")
+    return {
+        "huge columns": (X * 1e150, y),
+        "huge y": (X, y * 1e140),
+        "constant columns": (np.ones((6, 2)), y[:6]),
+        "constant y": (X, np.ones(31)),
+        "zeros": (X, np.zeros(31)),
+        "integers": (np.round(5 * X).astype(int), y),
+        "truth values": (X > 0, y > 0),
+        "lists": (X.tolist(), y.tolist()),
+        "a perfect fit": (X, X[:, 0]),
+        "repeated rows": (np.repeat(X[:6], 3, axis=0), y[:18]),
+        "few rows": (X[:6], y[:6]),
+        "constant rows": (np.ones((2, 3)), y[:2]),
+    }
+
+
+@pytest.mark.parametrize("name", strange())
+@pytest.mark.parametrize("kind", ["ols", "ridge"])
+def test_strange_data(name, kind):
+    X, y = strange()[name]
+    model = fit(MODELS[kind], X, y, None)
+    leverage = model.leverage_(X)
+    assert ((leverage >= 0) & (leverage <= 1)).all()
+    assert np.isfinite(quiet(model.loo_predict_, X, y)).all()
+    frame = quiet(model.influence_, X, y).to_frame()
+    assert not frame.isna().any(axis=None)

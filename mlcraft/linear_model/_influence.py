@@ -211,7 +211,7 @@ class InfluenceMixin:
         from mlcraft.uncertainty._influence import influence
 
         def compute(model: Any, rows: Any) -> Influence:
-            return influence(model, rows, coefficients=coefficients, index=getattr(X, "index", None))
+            return influence(model, rows, coefficients=coefficients, index=X.index if hasattr(X, "iloc") else None)
 
         found: Influence = self._ask(compute, X, _given(y), sample_weight)
         return found

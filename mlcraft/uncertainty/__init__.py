@@ -2,6 +2,8 @@
 
 from mlcraft.uncertainty._covariance import Covariance, covariance, stacked
 from mlcraft.uncertainty._door import FitData, Inference
+from mlcraft.uncertainty._importance import Importance
+from mlcraft.uncertainty._influence import Influence
 from mlcraft.uncertainty._intervals import Intervals, PredictionInterval, intervals, prediction_interval
 from mlcraft.uncertainty._model import FittedModel, model_of
 from mlcraft.uncertainty._rows import FitRows
@@ -15,7 +17,9 @@ __all__ = [
     "FitData",
     "FitRows",
     "FittedModel",
+    "Importance",
     "Inference",
+    "Influence",
     "Intervals",
     "Options",
     "PredictionInterval",

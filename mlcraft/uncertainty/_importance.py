@@ -134,9 +134,9 @@ def importance(model: FittedModel, rows: Rows | None, *, columns: Any = None, gr
     residual_df = np.empty(model.n_targets)
     for targets, inverse in _inverses(model, rows):
         coef = model.coef[targets]
-        objective[targets], change[targets], df[targets] = _losses(inverse, coef, asked)
+        objective[targets], change[targets], df[targets] = _losses(inverse, coef, float(model.alpha[targets[0]]), asked)
         residual_df[targets] = n_samples - inverse.effective_df
-    rss = objective - model.alpha[:, np.newaxis] * change
+    rss = objective - change
     f_statistic, p_value = _tests(model, objective, df, residual, residual_df)
     with np.errstate(divide="ignore", invalid="ignore"):
         decrease = np.where(rss == 0, 0.0, rss / total[:, np.newaxis])
@@ -206,6 +206,13 @@ class _Inverse:
         found: Doubles = self._root @ self._root[group].T
         return found
 
+    def deviations(self, group: NDArray[np.intp]) -> Doubles:
+        """Return the roots of the diagonal of V, (n_group,), whatever the units of the columns."""
+        rows = self._root[group]
+        sizes = np.abs(rows).max(axis=1)
+        found: Doubles = sizes * np.linalg.norm(rows / sizes[:, np.newaxis], axis=1)
+        return found
+
     def drop(self, coef: Doubles, group: NDArray[np.intp]) -> tuple[Doubles, Doubles, int]:
         """
         Return the rise of the objective (n_targets), the step of b (n_targets, n_features), lost coefficients.
@@ -251,6 +258,11 @@ class _WideInverse(_Inverse):
         product: Doubles = found / self._alpha + self._right.T @ (self._along[:, np.newaxis] * right)
         return product
 
+    def deviations(self, group: NDArray[np.intp]) -> Doubles:
+        right = self._right[:, group] ** 2
+        found: Doubles = np.sqrt((1.0 - right.sum(axis=0)).clip(0.0) / self._alpha + self._along @ right)
+        return found
+
     def drop(self, coef: Doubles, group: NDArray[np.intp]) -> tuple[Doubles, Doubles, int]:
         columns = self.columns(group)
         step = np.linalg.solve(columns[group], coef[:, group].T)
@@ -270,22 +282,24 @@ def _inverses(model: FittedModel, rows: Rows | None) -> Iterable[tuple[list[int]
             yield targets, _Inverse(model.geometry(target), rows)
 
 
-def _losses(inverse: _Inverse, coef: Doubles, asked: Groups) -> tuple[Doubles, Doubles, Doubles]:
-    """Rise of the objective, change of |b|^2 and lost coefficients, each (targets, groups)."""
+def _losses(inverse: _Inverse, coef: Doubles, alpha: float, asked: Groups) -> tuple[Doubles, Doubles, Doubles]:
+    """Rise of the objective, of its penalty, and lost coefficients, each (targets, groups)."""
     shape = (len(coef), len(asked))
     objective, change, df = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     single = np.array([i for i, (_, group) in enumerate(asked) if len(group) == 1 and inverse.regular], dtype=np.intp)
     for begin in range(0, len(single), CHUNK):
         places = single[begin : begin + CHUNK]
         group = np.array([asked[i][1][0] for i in places])
-        columns = inverse.columns(group)
-        ratio = coef[:, group] / columns[group, np.arange(len(group))]
-        objective[:, places] = coef[:, group] * ratio
-        change[:, places] = -2.0 * ratio * (coef @ columns) + ratio**2 * (columns**2).sum(axis=0)
         df[:, places] = 1.0
+        objective[:, places] = (coef[:, group] / inverse.deviations(group)) ** 2
+        if alpha > 0:
+            columns = inverse.columns(group)
+            ratio = coef[:, group] / columns[group, np.arange(len(group))]
+            change[:, places] = alpha * (-2.0 * ratio * (coef @ columns) + ratio**2 * (columns**2).sum(axis=0))
     for i in np.setdiff1d(np.arange(len(asked)), single):
         objective[:, i], moved, df[:, i] = inverse.drop(coef, asked[i][1])
-        change[:, i] = -2.0 * (coef * moved).sum(axis=1) + (moved**2).sum(axis=1)
+        if alpha > 0:
+            change[:, i] = alpha * (-2.0 * (coef * moved).sum(axis=1) + (moved**2).sum(axis=1))
     return objective, change, df
 
 

@@ -48,7 +48,7 @@ def row_inverse(model: FittedModel, alpha: float, rows: Rows) -> tuple[Doubles, 
     assert factor is not None
     root = np.sqrt(rows.weight)
     unit = root / np.sqrt(factor.weight_sum) if model.has_intercept else np.zeros_like(root)
-    if not model.condition < TRUSTED_CONDITION:
+    if not model.condition < TRUSTED_CONDITION or factor.rank == 0:
         return _by_singular_values(rows, factor.mean, root, unit, alpha)
     if factor.filled and alpha == factor.alpha:
         lower = np.tril(factor.lower)
