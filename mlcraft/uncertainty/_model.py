@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.factor import Factor
+from mlcraft.uncertainty._triangle import inverse_of_triangle
 
-__all__ = ["FittedModel", "Geometry", "inverse_of_triangle", "model_of"]
+__all__ = ["FittedModel", "Geometry", "model_of"]
 
 Doubles = NDArray[np.float64]
 INTERCEPT = "intercept"
@@ -380,36 +381,6 @@ def _penalties(estimator: Any, factor: Factor | None, n_targets: int) -> Doubles
     if penalties.size == 1 and factor is not None and "alpha_" not in estimator.__dict__:
         penalties = np.array([factor.alpha])  # of the fit, whatever the parameter says by now
     return np.broadcast_to(penalties, (n_targets,)) if penalties.size == 1 else penalties
-
-
-def inverse_of_triangle(lower: Doubles) -> Doubles:
-    """
-    Return the inverse of a lower triangle.
-
-    LAPACK's trtri takes microseconds where trtrs waits for the threads of the BLAS, which can be milliseconds.
-
-    Parameters
-    ----------
-    lower : ndarray of shape (size, size)
-        What stands above the diagonal does not matter.
-
-    Returns
-    -------
-    ndarray of shape (size, size)
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If an element of the diagonal is zero.
-    """
-    from scipy.linalg.lapack import dtrtri
-
-    if len(lower) == 0:
-        return np.empty((0, 0))
-    inverse, info = dtrtri(lower, lower=1)
-    if info != 0:
-        raise np.linalg.LinAlgError("the triangle is singular")
-    return np.tril(inverse)
 
 
 def _geometry(factor: Factor, alpha: float, has_intercept: bool) -> Geometry:

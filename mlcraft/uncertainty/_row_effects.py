@@ -12,7 +12,8 @@ from mlcraft import _core
 from mlcraft._engine.factor import Factor
 from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft.uncertainty._checked_rows import Rows
-from mlcraft.uncertainty._model import FittedModel, Geometry, inverse_of_triangle
+from mlcraft.uncertainty._model import FittedModel, Geometry
+from mlcraft.uncertainty._triangle import inverse_of_triangle
 
 __all__ = ["RowEffects", "check_rows", "check_same_fit", "effects_of", "least_norm_root", "polished_root"]
 
