@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft._engine.least_squares import NonFiniteError, _as_csr, fit_least_squares
-from mlcraft._engine.left_out import WELL_SPREAD
+from mlcraft._engine.left_out import WELL_SPREAD, in_double
 from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, spread
 from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
@@ -152,7 +152,8 @@ def fold_fits(
     NonFiniteError
         If X, y or the weights hold NaN or infinity.
     """
-    X = X if isinstance(X, np.ndarray) else _as_csr(X)
+    if not isinstance(X, np.ndarray):
+        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
     data = _Data(X, y.reshape(len(y), -1), sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept)
     gram: Doubles | None = None
     for group in _partitions(splits, X.shape[0]):

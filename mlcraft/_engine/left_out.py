@@ -19,6 +19,7 @@ __all__ = [
     "Means",
     "Problem",
     "assemble",
+    "in_double",
     "products_by_penalty",
     "refit",
     "refuse_unless_finite",
@@ -71,6 +72,15 @@ class Means:
     weight_sum: float
 
 
+def in_double(X: Any, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Any, Doubles, Doubles | None]:
+    """Return the arrays in double precision; what is double already is not copied."""
+    return (
+        X.astype(np.float64, copy=False),
+        y.astype(np.float64, copy=False),
+        None if weight is None else weight.astype(np.float64, copy=False),
+    )
+
+
 def refuse_unless_finite(*arrays: Any) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise NonFiniteError("X, y or sample_weight holds NaN or infinity, or leaves the range of double precision")
@@ -112,23 +122,25 @@ def assemble(
 
 def refit(problem: Problem, rows: list[list[int]], squares: Doubles, errors: Doubles | None) -> None:
     """Leave rows out in earnest, by a weight of zero."""
-    weight = np.ones(len(problem.y), dtype=problem.X.dtype) if problem.weight is None else problem.weight.copy()
+    if not any(rows):
+        return
+    X, y, given = in_double(problem.X, problem.y, problem.weight)
+    weight = np.ones(len(y)) if given is None else given.copy()
     for number, unreliable in enumerate(rows):
         for row in unreliable:
             before, weight[row] = weight[row], 0.0
             if weight.any():
                 fit = fit_least_squares(
-                    problem.X,
-                    problem.y,
+                    X,
+                    y,
                     alpha=float(problem.alphas[number]),
                     sample_weight=weight,
                     fit_intercept=problem.fit_intercept,
                 )
-                left = problem.X[[row]]
-                there = (left if problem.is_dense else left.toarray()).astype(np.float64)[0]
-                error = problem.y[row] - (fit.coef.astype(np.float64) @ there + fit.intercept)
+                there = X[row] if problem.is_dense else X[[row]].toarray()[0]
+                error = y[row] - (fit.coef @ there + fit.intercept)
             else:  # no row is left to learn from
-                error = np.full(problem.y.shape[1], np.nan)
+                error = np.full(y.shape[1], np.nan)
             weight[row] = before
             squares[number] += float(before) * error**2
             if errors is not None:

@@ -15,6 +15,7 @@ from mlcraft._engine.left_out import (
     LeaveOneOut,
     Problem,
     assemble,
+    in_double,
     products_by_penalty,
     refit,
 )
@@ -68,7 +69,8 @@ def leave_one_out_path(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or leave the range of double precision when squared.
     """
-    X = X if isinstance(X, np.ndarray) else _as_csr(X)
+    if not isinstance(X, np.ndarray):
+        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
     targets = y.reshape(len(y), -1)
     problem = Problem(X, targets, sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept, keep)
     n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
