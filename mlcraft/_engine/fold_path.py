@@ -15,13 +15,14 @@ from mlcraft._engine.left_out import WELL_SPREAD, in_double
 from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, spread
 from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
-__all__ = ["FoldFit", "Splits", "fold_fits", "normalised_splits"]
+__all__ = ["FoldFit", "Splits", "fold_fits", "growing_fits", "normalised_splits"]
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Splits = list[tuple[Rows, Rows]]
 
 MEMORY = 1 << 26  # elements of the moments that are held at once
+MOST_ROWS_A_COLUMN = 3  # up to which the cross-products of all rows are made for parts with more columns than rows
 LARGEST_CONDITION = 1e3  # of scaled columns, up to which cross-products alone give nine digits
 
 
@@ -161,7 +162,9 @@ def fold_fits(
         wide = [_count(data, train) <= X.shape[1] for train, _ in parts]
         moments = _training_moments(data, parts) if not all(wide) else iter([None] * len(parts))
         for (train, _), is_wide, training in zip(parts, wide, moments, strict=True):
-            if is_wide:
+            if is_wide and X.shape[0] > MOST_ROWS_A_COLUMN * X.shape[1]:  # the part is small, all rows are not
+                yield _fit_one_by_one(data, train)
+            elif is_wide:
                 if gram is None:
                     gram = _gram_of_rows(data)
                 yield _dual_fit(data, train, gram)
@@ -194,6 +197,46 @@ def _is_next_part(split: tuple[Rows, Rows], seen: NDArray[np.bool_]) -> bool:
     there[test] = True
     there[train] = True
     return bool(there.all())
+
+
+def growing_fits(
+    X: Any,
+    y: NDArray[Any],
+    alphas: Doubles,
+    train: Rows,
+    sizes: Sequence[int],
+    *,
+    sample_weight: NDArray[Any] | None = None,
+    fit_intercept: bool = True,
+) -> Iterator[FoldFit]:
+    """
+    Fit ridge regression on the first rows of a training part, more and more of them, reading each row once.
+
+    Parameters
+    ----------
+    X, y, alphas, sample_weight, fit_intercept : as for `fold_fits`
+    train : ndarray of int
+        Row numbers, in the order in which they arrive.
+    sizes : sequence of int
+        How many of them each fit has; ascending.
+
+    Yields
+    ------
+    FoldFit
+        For each size.
+    """
+    if not isinstance(X, np.ndarray):
+        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
+    data = _Data(X, y.reshape(len(y), -1), sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept)
+    moments, begin = None, 0
+    for size in sizes:
+        rows = train[:size]
+        if _count(data, rows) <= X.shape[1]:
+            yield _fit_one_by_one(data, rows)
+            continue
+        moments = _merged(_moments(data, [train[begin:size]])[0], moments)
+        begin = size
+        yield _primal_fit(data, rows, moments)
 
 
 # ---------------------------------------------------------------- moments

@@ -22,12 +22,21 @@ from mlcraft._engine.validation import (
 from mlcraft.linear_model._base import LinearEstimator
 from mlcraft.linear_model._inference import InferenceMixin
 from mlcraft.linear_model._influence import InfluenceMixin
+from mlcraft.linear_model._learning_curve import LearningCurveMixin
 from mlcraft.linear_model._updates import UpdatesMixin
 
 __all__ = ["LinearRegression"]
 
 
-class LinearRegression(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutputMixin, RegressorMixin, LinearEstimator):  # type: ignore[misc]
+class LinearRegression(
+    InferenceMixin,
+    InfluenceMixin,
+    LearningCurveMixin,
+    UpdatesMixin,
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
+    LinearEstimator,
+):
     """Ordinary least squares: the line (or plane) with the smallest sum of squared errors.
 
     A drop-in replacement of :class:`sklearn.linear_model.LinearRegression`.  Where columns depend on each

@@ -22,6 +22,7 @@ from mlcraft._engine.validation import (
 from mlcraft.linear_model._base import LinearEstimator
 from mlcraft.linear_model._inference import InferenceMixin
 from mlcraft.linear_model._influence import InfluenceMixin
+from mlcraft.linear_model._learning_curve import LearningCurveMixin
 from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
     SOLVERS,
@@ -149,7 +150,15 @@ class RidgeEstimator(LinearEstimator):
         return tags
 
 
-class Ridge(InferenceMixin, InfluenceMixin, UpdatesMixin, MultiOutputMixin, RegressorMixin, RidgeEstimator):  # type: ignore[misc]
+class Ridge(
+    InferenceMixin,
+    InfluenceMixin,
+    LearningCurveMixin,
+    UpdatesMixin,
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
+    RidgeEstimator,
+):
     """Least squares with an L2 penalty: minimises ||y - X b||^2 + alpha ||b||^2.
 
     A drop-in replacement of :class:`sklearn.linear_model.Ridge`.

@@ -32,6 +32,7 @@ from mlcraft._engine.validation import (
 from mlcraft.linear_model._base import LinearEstimator
 from mlcraft.linear_model._inference import InferenceMixin
 from mlcraft.linear_model._influence import InfluenceMixin
+from mlcraft.linear_model._learning_curve import LearningCurveMixin
 from mlcraft.linear_model._penalty_search import Choice, Search, accepts_weights, make_splits
 from mlcraft.linear_model._ridge_regression import is_penalised, solve_ridge
 
@@ -192,7 +193,14 @@ class RidgeCVEstimator(LinearEstimator):
         return tags
 
 
-class RidgeCV(InferenceMixin, InfluenceMixin, MultiOutputMixin, RegressorMixin, RidgeCVEstimator):  # type: ignore[misc]
+class RidgeCV(
+    InferenceMixin,
+    InfluenceMixin,
+    LearningCurveMixin,
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
+    RidgeCVEstimator,
+):
     """Ridge regression that chooses its penalty by cross-validation.
 
     A drop-in replacement of :class:`sklearn.linear_model.RidgeCV`. Leave-one-out takes one eigendecomposition and
