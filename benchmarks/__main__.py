@@ -14,6 +14,7 @@ COMMANDS = {
     "influence": ("influence", "leverage, leave-one-out, influence and importance, beside statsmodels and refits"),
     "startup": ("startup", "time to import"),
     "accuracy": ("accuracy", "correct digits on certified problems"),
+    "ridge_cv": ("ridge_cv", "ridge regression that chooses its penalty, beside scikit-learn"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }
 

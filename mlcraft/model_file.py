@@ -198,8 +198,8 @@ def _pack(name: str, value: Any, arrays: list[NDArray[Any]]) -> Any:
     if isinstance(value, Mapping):
         pairs = [[_pack(name, key, arrays), _pack(name, item, arrays)] for key, item in value.items()]
         return {"pairs": pairs}
-    if isinstance(value, (list, tuple)):
-        return {"list": [_pack(name, item, arrays) for item in value]}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [_pack(name, item, arrays) for item in value]}
     raise ModelFileError(f"{name} is a {type(value).__qualname__}, which is not plain data")
 
 
@@ -280,6 +280,8 @@ def _unpack(value: Any, arrays: list[NDArray[Any]]) -> Any:
             return _unpack_texts(texts, width)
         case {"list": list(items)}:
             return [_unpack(item, arrays) for item in items]
+        case {"tuple": list(items)}:
+            return tuple(_unpack(item, arrays) for item in items)
         case {"pairs": list(pairs)} if all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
             return {_unpack_key(key, arrays): _unpack(item, arrays) for key, item in pairs}
     raise ModelFileError("a value is described wrongly")
@@ -296,7 +298,7 @@ def _unpack_texts(texts: list[str], width: int) -> NDArray[Any]:
 
 def _unpack_key(key: Any, arrays: list[NDArray[Any]]) -> Any:
     value = _unpack(key, arrays)
-    if isinstance(value, (np.ndarray, list, dict)):
+    if isinstance(value, (np.ndarray, list, tuple, dict)):
         raise ModelFileError("a value is described wrongly")
     return value
 

@@ -16,7 +16,7 @@ import pytest
 
 from mlcraft import _model_container, model_file
 from mlcraft._model_container import FORMAT_VERSION, MAGIC, MAX_HEADER_BYTES
-from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier
+from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
 from mlcraft.model_file import ModelFileError, TabularModel, load_model, save_model
 
 RNG = np.random.default_rng(7)
@@ -41,6 +41,13 @@ def models() -> dict[str, tuple[Any, Any]]:
         "ridge alpha list": (Ridge(alpha=[0.1, 1.0, 10.0]).fit(X, targets), X),
         "ridge numpy alpha": (Ridge(alpha=np.float64(1 / 3), max_iter=7, random_state=3).fit(X, Y), X),
         "ridge lsqr": (Ridge(solver="lsqr").fit(X, Y), X),
+        "search by default": (RidgeCV().fit(X, Y), X),
+        "search": (RidgeCV(np.logspace(-2, 2, 3), cv=3).fit(X, Y), X),
+        "search for each target": (
+            RidgeCV([0.1, 1.0], alpha_per_target=True, store_cv_results=True).fit(X, targets),
+            X,
+        ),
+        "classifier with a search": (RidgeClassifierCV([0.1, 1.0], class_weight="balanced").fit(X, labels), X),
         "classifier": (RidgeClassifier().fit(X, labels), X),
         "classifier objects": (RidgeClassifier().fit(X, labels.astype(object)), X),
         "classifier of integers": (
@@ -74,7 +81,7 @@ def test_the_way_back_is_exact(name: str, tmp_path: Path) -> None:
         before, after = model.predict(rows), again.predict(rows)
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
-    if isinstance(model, RidgeClassifier):
+    if isinstance(model, (RidgeClassifier, RidgeClassifierCV)):
         np.testing.assert_array_equal(again.decision_function(x), model.decision_function(x))
         assert again.classes_.dtype == model.classes_.dtype
         np.testing.assert_array_equal(again.classes_, model.classes_)
@@ -271,6 +278,7 @@ def change(header: dict[str, Any], path: str, value: Any) -> None:
         ("estimator.params.fit", "x"),
         ("estimator.params.alpha", {"evil": 1}),
         ("estimator.params.alpha", {"pairs": [[{"list": []}, 1]]}),
+        ("estimator.params.alpha", {"pairs": [[{"tuple": [{"list": []}]}, 1]]}),
         ("estimator.params.alpha", {"array": 1}),
         ("estimator.params.alpha", {"array": -1}),
         ("estimator.params.alpha", {"array": 0, "scalar": 0}),

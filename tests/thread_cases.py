@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
+from sklearn.model_selection import KFold
 
 from mlcraft import _core, solve
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
-from mlcraft.linear_model import LinearRegression
+from mlcraft.linear_model import LinearRegression, RidgeCV
 
 rng = np.random.default_rng(0)
 
@@ -168,6 +169,43 @@ def predictions() -> tuple[np.ndarray, ...]:
     return (LinearRegression().fit(X, y).predict(X),)
 
 
+def penalty_search(X, y, **options) -> tuple[np.ndarray, ...]:
+    model = RidgeCV(np.logspace(-2, 3, 6), **options).fit(X, y)
+    return (model.coef_, np.asarray(model.best_score_), getattr(model, "cv_results_", np.zeros(0)))
+
+
+def left_out_rows() -> tuple[np.ndarray, ...]:
+    return penalty_search(*problem(8_000, 150, targets=2), store_cv_results=True)
+
+
+def left_out_rows_scaled() -> tuple[np.ndarray, ...]:
+    X, y = problem(8_000, 100)
+    return penalty_search(X * np.logspace(-4, 4, 100), y, store_cv_results=True)
+
+
+def left_out_rows_nearly_dependent() -> tuple[np.ndarray, ...]:
+    X, y = problem(8_000, 60)
+    X[:, 5] = X[:, 6] + 1e-6 * X[:, 5]
+    return penalty_search(X, y, store_cv_results=True)
+
+
+def left_out_rows_wide() -> tuple[np.ndarray, ...]:
+    return penalty_search(*problem(300, 500), store_cv_results=True)
+
+
+def folds() -> tuple[np.ndarray, ...]:
+    return penalty_search(*problem(12_000, 150), cv=KFold(5, shuffle=True, random_state=0))
+
+
+def folds_wide() -> tuple[np.ndarray, ...]:
+    return penalty_search(*problem(300, 600), cv=3, scoring="neg_mean_squared_error")
+
+
+def folds_of_sparse_rows() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((9_000, 120), density=0.05, rng=rng, format="csr")
+    return penalty_search(X, rng.standard_normal(9_000), cv=4)
+
+
 CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
     case.__name__: case
     for case in (
@@ -197,6 +235,13 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         accelerated,
         sparse_descent,
         predictions,
+        left_out_rows,
+        left_out_rows_scaled,
+        left_out_rows_nearly_dependent,
+        left_out_rows_wide,
+        folds,
+        folds_wide,
+        folds_of_sparse_rows,
     )
 }
 

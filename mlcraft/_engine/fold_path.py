@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcraft import _core
 from mlcraft._engine.least_squares import NonFiniteError, _as_csr, fit_least_squares
 from mlcraft._engine.left_out import WELL_SPREAD, in_double
-from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, spread
+from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, product, spread
 from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
 __all__ = ["FoldFit", "Splits", "fold_fits", "growing_fits", "normalised_splits"]
@@ -78,7 +78,7 @@ class FoldFit:
         intercept : ndarray of shape (n_targets,)
         """
         coef = np.ascontiguousarray(self.slopes[:, number].T)
-        intercept = self.offsets[number] - (0.0 if self.mean is None else coef @ self.mean)
+        intercept = self.offsets[number] - (0.0 if self.mean is None else product(coef, self.mean))
         return coef, intercept
 
 
@@ -343,12 +343,12 @@ def _dual_fit(data: _Data, train: Rows, gram: Doubles) -> FoldFit:
     root, share = np.sqrt(weight), weight / total
     inner = gram[np.ix_(train, train)]
     if data.fit_intercept:
-        along = inner @ share
-        inner = inner - along - along[:, np.newaxis] + share @ along
+        along = product(inner, share)
+        inner = inner - along - along[:, np.newaxis] + product(share, along)
     inner = inner * root * root[:, np.newaxis]
     if not np.isfinite(inner).all():
         raise NonFiniteError("X, y or sample_weight holds NaN or infinity, or leaves the range of double precision")
-    y_mean = share @ y if data.fit_intercept else np.zeros(y.shape[1])
+    y_mean = product(share, y) if data.fit_intercept else np.zeros(y.shape[1])
     if data.fit_intercept:
         one = root / np.sqrt(total)
         inner += (2.0 * np.trace(inner) or 1.0) * np.outer(one, one)

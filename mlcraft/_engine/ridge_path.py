@@ -19,7 +19,7 @@ from mlcraft._engine.left_out import (
     products_by_penalty,
     refit,
 )
-from mlcraft._engine.spectrum import eigenvalues_vectors, graded_svd, one_blas_thread, spread
+from mlcraft._engine.spectrum import eigenvalues_vectors, graded_svd, one_blas_thread, product, spread
 from mlcraft._engine.wide_path import dual_path
 
 __all__ = ["leave_one_out_path"]
@@ -91,7 +91,7 @@ def _primal(problem: Problem) -> LeaveOneOut:
     amplified = spread(values, problem.alphas.min())
     if amplified <= WELL_SPREAD:
         inverse = 1.0 / (values + problem.alphas[:, np.newaxis])
-        found = _from_directions(problem, moments, vectors, inverse, vectors.T @ xy, amplified)
+        found = _from_directions(problem, moments, vectors, inverse, product(vectors.T, xy), amplified)
         if found is not None:
             return LeaveOneOut(*found, "eigen")
     found = _from_scaled_factor(problem, moments, xx, xy)
@@ -148,7 +148,7 @@ def _from_scaled_factor(
     directions[used] = whitened
     squared = values**2
     share = squared / (squared + problem.alphas[:, np.newaxis])
-    return _from_directions(problem, moments, directions, share, directions.T @ xy, amplified)
+    return _from_directions(problem, moments, directions, share, product(directions.T, xy), amplified)
 
 
 def _from_rows(problem: Problem, moments: Any) -> tuple[Doubles, Doubles | None]:
@@ -165,7 +165,7 @@ def _from_rows(problem: Problem, moments: Any) -> tuple[Doubles, Doubles | None]
     directions = _core.centred_products(basis, None, None, np.ascontiguousarray(left))
     squared = np.where(significant, values, 0.0) ** 2
     share = squared / (squared + problem.alphas[:, np.newaxis])
-    projected = directions.T @ target
+    projected = product(directions.T, target)
     with np.errstate(divide="ignore", invalid="ignore"):
         back = np.zeros((rows.shape[1], len(values)))
         back[varies] = right * np.where(significant, 1.0 / values, 0.0)

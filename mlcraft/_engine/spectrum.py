@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["eigenvalues_vectors", "graded_svd", "one_blas_thread", "spread"]
+__all__ = ["eigenvalues_vectors", "graded_svd", "one_blas_thread", "product", "spread"]
 
 Doubles = NDArray[np.float64]
 _lock = threading.RLock()  # limits of a thread pool are global: whoever changes them must be alone
@@ -30,6 +30,22 @@ def one_blas_thread() -> Iterator[None]:
     """Let NumPy's and SciPy's BLAS use one thread: their sums depend on how many share the work."""
     with _lock, _pools().limit(limits=1):
         yield
+
+
+def product(left: Any, right: Any) -> Any:
+    """
+    Multiply matrices by one thread of the BLAS.
+
+    Parameters
+    ----------
+    left, right : ndarray or sparse matrix
+
+    Returns
+    -------
+    ndarray or sparse matrix
+    """
+    with one_blas_thread():
+        return left @ right
 
 
 def eigenvalues_vectors(matrix: Doubles) -> tuple[Doubles, Doubles]:

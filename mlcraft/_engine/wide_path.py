@@ -17,7 +17,7 @@ from mlcraft._engine.left_out import (
     products_by_penalty,
     refuse_unless_finite,
 )
-from mlcraft._engine.spectrum import eigenvalues_vectors, graded_svd, one_blas_thread, spread
+from mlcraft._engine.spectrum import eigenvalues_vectors, graded_svd, one_blas_thread, product, spread
 
 __all__ = ["dual_path", "sparse_gram", "wide_gram"]
 
@@ -55,8 +55,8 @@ def sparse_gram(X: Any, mean: Doubles | None) -> Doubles:
     gram: Doubles = (X @ X.T).toarray()
     if mean is None:
         return gram
-    along = X @ mean
-    size = float(mean @ mean)
+    along = X @ mean  # sparse: by one thread anyhow
+    size = float(product(mean, mean))
     spreads = np.diagonal(gram) - 2.0 * along + size
     if np.any(np.diagonal(gram) > 1e3 * np.maximum(spreads, 0.0)):
         return wide_gram(X.toarray() - mean)
@@ -82,7 +82,7 @@ def dual_path(problem: Problem) -> LeaveOneOut:
     if spread(values, problem.alphas.min()) > WELL_SPREAD:
         values, vectors = _row_directions(design.dense(), one)
     inverse = 1.0 / (values + problem.alphas[:, np.newaxis])
-    above = products_by_penalty(vectors, inverse, vectors.T @ target)
+    above = products_by_penalty(vectors, inverse, product(vectors.T, target))
     below = _core.centred_products(vectors**2, None, None, np.ascontiguousarray(inverse.T))
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = above / below[:, np.newaxis, :]
@@ -127,11 +127,11 @@ def _means(problem: Problem) -> tuple[Doubles, Doubles, float]:
     X, share = (problem.X[used], weight[used] / weight_sum) if not used.all() else (problem.X, weight / weight_sum)
     y = problem.y[used].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        x_mean = np.asarray(share @ X.astype(np.float64)).ravel()
-        y_mean = share @ y
+        x_mean = np.asarray(product(share, X.astype(np.float64))).ravel()
+        y_mean = product(share, y)
         if problem.is_dense:
-            x_mean += share @ (X - x_mean)
-        y_mean += share @ (y - y_mean)
+            x_mean += product(share, X - x_mean)
+        y_mean += product(share, y - y_mean)
     return x_mean, y_mean, weight_sum
 
 

@@ -74,7 +74,7 @@ def open_model(path: str) -> tuple[Any, Encoder, bool]:
 def _bare_encoder(path: str, estimator: Any) -> Encoder:
     kind = type(estimator).__name__
     names = getattr(estimator, "feature_names_in_", None)
-    if kind == "RidgeClassifier" or estimator.coef_.ndim != 1:
+    if hasattr(estimator, "classes_") or estimator.coef_.ndim != 1:
         raise CommandError(f"'{path}' holds a {kind} for classes or several targets; load it with mlcraft.load_model")
     if names is None:
         raise CommandError(f"'{path}' holds a {kind} that knows no column names; load it with mlcraft.load_model")

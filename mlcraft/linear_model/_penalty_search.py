@@ -142,8 +142,8 @@ class Search:
         errors: NDArray[np.float64] = np.einsum("i,iak,iak->ak", share, distance, distance)
         if SQUARED_ERRORS[scoring] == "neg_mean_squared_error":
             return np.asarray(-errors.mean(axis=1))
-        y -= share @ y
-        total = share @ y**2
+        y -= (share[:, np.newaxis] * y).sum(axis=0)
+        total = (share[:, np.newaxis] * y**2).sum(axis=0)
         if not (total > 0).all():
             return None
         result: NDArray[np.float64] = (1.0 - errors / total).mean(axis=1)
