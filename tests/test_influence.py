@@ -222,6 +222,29 @@ def test_statsmodels(shared, name, target):
     assert list(frame.columns[-2:]) == [f"dfbetas_{column}" for column in X.columns[-2:]]
 
 
+@pytest.mark.parametrize(
+    ("name", "degree", "tolerance"), [("Filip", 10, 1e-6), ("Pontius", 2, 1e-11), ("Wampler4", 5, 1e-11)]
+)
+def test_nist(shared, name, degree, tolerance):
+    """Ill-conditioned polynomials (Filip: 1e10) against 60 digits."""
+    pd, mpmath = pytest.importorskip("pandas"), pytest.importorskip("mpmath")
+    table = pd.read_parquet(shared("data/nist_strd.parquet"))
+    table = table[table["problem"] == name]
+    x, y = (table[column].to_numpy(dtype=float) for column in ("x", "y"))
+    X = x[:, np.newaxis] ** np.arange(1, degree + 1)
+    with mpmath.workdps(60):
+        Z = mpmath.matrix([[1, *map(mpmath.mpf, row)] for row in X.tolist()])
+        inverse = (Z.T * Z) ** -1
+        fitted = Z * (inverse * (Z.T * mpmath.matrix(y.tolist())))
+        product = Z * inverse
+        h = [sum(product[i, j] * Z[i, j] for j in range(degree + 1)) for i in range(len(y))]
+        loo = np.array([float((mpmath.mpf(y[i]) - fitted[i]) / (1 - h[i])) for i in range(len(y))])
+        h = np.array([float(value) for value in h])
+    model = LinearRegression().fit(X, y)
+    assert_allclose(model.leverage_(X), h, rtol=0, atol=tolerance)
+    assert_allclose(y - model.loo_predict_(X, y), loo, rtol=0, atol=tolerance * np.abs(loo).max())
+
+
 # ---------------------------------------------------------------- rows of leverage one
 
 
@@ -294,6 +317,24 @@ def test_float32_is_as_exact_as_it_can_be():
     found = LinearRegression().fit(X, y).leverage_(X)
     assert found.dtype == np.float32
     assert_allclose(found, exact, rtol=3e-7)
+
+
+@pytest.mark.parametrize("outlier", [False, True])
+def test_large_data(outlier):
+    """Where X is large and well-conditioned the factor is used as it is, unless a leverage is close to one."""
+    X = np.random.default_rng(0).standard_normal((60_000, 20)) + np.arange(20)
+    if outlier:
+        X[7] *= 1e4
+    y = X[:, 0] + np.sin(np.arange(60_000))
+    model = LinearRegression().fit(X, y)
+    basis = np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
+    expected = (basis**2).sum(axis=1)
+    assert_allclose(model.leverage_(X), expected, rtol=1e-10)
+    kept = np.arange(60_000) != 7
+    others = LinearRegression().fit(X[kept], y[kept])
+    found = model.influence_(X, y)
+    assert_allclose(found.loo_prediction[7], others.predict(X[7:8])[0], rtol=1e-9)
+    assert_allclose(found.loo_parameters[7, 1:], others.coef_, rtol=1e-8, atol=1e-10)
 
 
 def test_targets():

@@ -41,7 +41,7 @@ class Importance:
     columns : tuple of tuple of int
         Their positions in X.
     rss_increase : ndarray of shape (n_groups,) or (n_targets, n_groups)
-        Rise of the (weighted) residual sum of squares.
+        Rise of the (weighted) residual sum of squares. With a penalty it may fall: the others are shrunk less then.
     r2_decrease : ndarray of shape (n_groups,) or (n_targets, n_groups)
         The same over the total sum of squares: the fall of R2 (about zero without an intercept).
     objective_increase : ndarray of shape (n_groups,) or (n_targets, n_groups)
