@@ -200,7 +200,9 @@ def guests_of_sklearn() -> set[str]:
     return guests_of("import sklearn.linear_model, scipy.sparse") - {"numba", "llvmlite", "matplotlib"}
 
 
-@pytest.mark.parametrize("module", ["mlcraft", "mlcraft.linear_model", "mlcraft.solve", "mlcraft.model_file", "mlcraft.plots"])
+@pytest.mark.parametrize(
+    "module", ["mlcraft", "mlcraft.linear_model", "mlcraft.solve", "mlcraft.model_file", "mlcraft.plots"]
+)
 def test_import_brings_no_guests(module, guests_of_sklearn):
     assert guests_of(f"import {module}") - guests_of_sklearn == set()
 
