@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares, predict_linear
-from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier
+from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier, RidgeCV
 
 ESTIMATORS = {
     "ols": LinearRegression(),
@@ -22,6 +22,7 @@ ESTIMATORS = {
     "positive": LinearRegression(positive=True),
     "ridge": Ridge(alpha=0.5),
     "ridge_positive": Ridge(alpha=0.5, positive=True),
+    "search": RidgeCV([0.5, 1.0]),
     "classifier": RidgeClassifier(alpha=0.5),
 }
 REGRESSORS = [name for name in ESTIMATORS if name != "classifier"]

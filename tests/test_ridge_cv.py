@@ -351,6 +351,31 @@ def test_wrong_data(cv, make):
         make(cv=cv).fit(X, y, groups=np.arange(len(y)))
 
 
+@pytest.mark.parametrize("cv", [None, 3])
+@pytest.mark.parametrize(("x", "y"), [(2.0**600, 1.0), (2.0**-600, 1.0), (1.0, 2.0**600), (2.0**-600, 2.0**-600)])
+def test_squares_beyond_the_range_of_double(cv, x, y):
+    """Powers of two change no digit: the penalties are those of the scaled columns."""
+    X, target = diabetes()
+    plain = RidgeCV([1.0, 10.0], cv=cv).fit(X, target)
+    assert plain.alpha_ == 1.0
+    path = leave_one_out_path if cv is None else fold_fits
+    alphas = np.array([1.0, 10.0]) if x == 1 else np.array([1e-300, 1e300])
+    if cv is None:
+        found = path(x * X, y * target, alphas, keep=True).errors / y
+        assert np.isfinite(found).all()
+        if x == 1:
+            np.testing.assert_allclose(found, path(X, target, alphas, keep=True).errors, rtol=1e-12)
+        return
+    splits = normalised_splits(KFold(3).split(X), len(X))
+    for fit, same, (_, test) in zip(
+        path(x * X, y * target, alphas, splits), path(X, target, alphas, splits), splits, strict=True
+    ):
+        found = fit.predict(x * X, test) / y
+        assert np.isfinite(found).all()
+        if x == 1:
+            np.testing.assert_allclose(found, same.predict(X, test), rtol=1e-12)
+
+
 def test_generators_of_splits_and_single_penalties():
     X, y = diabetes()
     splits = ((train, test) for train, test in KFold(3).split(X))

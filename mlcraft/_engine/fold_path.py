@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft._engine.least_squares import NonFiniteError, _as_csr, fit_least_squares
-from mlcraft._engine.left_out import WELL_SPREAD, in_double
+from mlcraft._engine.left_out import WELL_SPREAD, aligned, in_double, in_range, refuse_unless_finite
 from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, product, spread
 from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
@@ -61,6 +62,8 @@ class FoldFit:
         """
         right = self.slopes.reshape(len(self.slopes), self.offsets.size)
         products = _core.centred_products(X, rows, self.mean, right)
+        if not np.isfinite(products.sum()):
+            raise NonFiniteError("X holds NaN or infinity, or its predictions leave the range of double precision")
         return products.reshape(-1, *self.offsets.shape) + self.offsets
 
     def linear(self, number: int) -> tuple[Doubles, Doubles]:
@@ -153,20 +156,42 @@ def fold_fits(
     NonFiniteError
         If X, y or the weights hold NaN or infinity.
     """
+    X, y, sample_weight = aligned(X, y, sample_weight)
     if not isinstance(X, np.ndarray):
         X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
-    data = _Data(X, y.reshape(len(y), -1), sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept)
+    targets, alphas = y.reshape(len(y), -1), np.asarray(alphas, dtype=np.float64)
+    refuse_unless_finite(targets, 0.0 if sample_weight is None else sample_weight)
+    done = 0
+    try:
+        for fit in _fits(_Data(X, targets, sample_weight, alphas, fit_intercept), splits):
+            done += 1
+            yield fit
+    except NonFiniteError:
+        X, targets, sample_weight, scales = in_range(X, targets, sample_weight)
+        data = _Data(X, targets, sample_weight, scales.penalties(alphas), fit_intercept)
+        for fit in islice(_fits(data, splits), done, None):
+            with np.errstate(over="ignore", under="ignore"):
+                mean = None if fit.mean is None else np.ldexp(fit.mean, scales.x)
+                slopes, offsets = np.ldexp(fit.slopes, scales.y - scales.x), np.ldexp(fit.offsets, scales.y)
+            yield FoldFit(mean, slopes, offsets)
+
+
+def _fits(data: _Data, splits: Splits) -> Iterator[FoldFit]:
+    X = data.X
     gram: Doubles | None = None
     for group in _partitions(splits, X.shape[0]):
         parts = splits[group]
         wide = [_count(data, train) <= X.shape[1] for train, _ in parts]
-        moments = _training_moments(data, parts) if not all(wide) else iter([None] * len(parts))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found
+            moments = _training_moments(data, parts) if not all(wide) else iter([None] * len(parts))
         for (train, _), is_wide, training in zip(parts, wide, moments, strict=True):
             if is_wide and X.shape[0] > MOST_ROWS_A_COLUMN * X.shape[1]:  # the part is small, all rows are not
                 yield _fit_one_by_one(data, train)
             elif is_wide:
                 if gram is None:
-                    gram = _gram_of_rows(data)
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        gram = _gram_of_rows(data)
+                    refuse_unless_finite(gram)
                 yield _dual_fit(data, train, gram)
             else:
                 yield _primal_fit(data, train, training)
@@ -253,12 +278,21 @@ def _moments(data: _Data, parts: Sequence[Rows]) -> list[Any]:
         order = np.concatenate(parts)
         starts = np.cumsum([0, *map(len, parts)]).tolist()
         found: list[Any] = _core.fold_moments(data.X, data.y, data.weight, order, starts, data.fit_intercept)
-        return found
+        return _finite_moments(found)
     weights = [None if data.weight is None else data.weight[rows] for rows in parts]
-    return [
-        _core.moments(data.X[rows], data.y[rows], weight, data.fit_intercept)
-        for rows, weight in zip(parts, weights, strict=True)
-    ]
+    return _finite_moments(
+        [
+            _core.moments(data.X[rows], data.y[rows], weight, data.fit_intercept)
+            for rows, weight in zip(parts, weights, strict=True)
+        ]
+    )
+
+
+def _finite_moments(found: list[Any]) -> list[Any]:
+    """Refuse all of them where one is not finite: the rows of one part are predicted by the others' fit."""
+    if not all(moments.finite for moments in found):
+        raise NonFiniteError("X, y or sample_weight holds NaN or infinity, or leaves the range of double precision")
+    return found
 
 
 def _all_but_one(data: _Data, parts: list[Rows], outside: Any) -> Iterator[Any]:

@@ -18,8 +18,11 @@ __all__ = [
     "LeaveOneOut",
     "Means",
     "Problem",
+    "Scales",
+    "aligned",
     "assemble",
     "in_double",
+    "in_range",
     "products_by_penalty",
     "refit",
     "refuse_unless_finite",
@@ -79,6 +82,42 @@ def in_double(X: Any, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Any
         y.astype(np.float64, copy=False),
         None if weight is None else weight.astype(np.float64, copy=False),
     )
+
+
+def aligned(*arrays: Any) -> list[Any]:
+    """Copy the arrays that do not lie where their dtype wants them."""
+    return [a.copy() if isinstance(a, np.ndarray) and not a.flags.aligned else a for a in arrays]
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Exponents of two by which X, y and the weights were made smaller, so that their squares stay in range."""
+
+    x: int
+    y: int
+    weight: int
+
+    def penalties(self, alphas: Doubles) -> Doubles:
+        """Return the penalties of the smaller problem, never zero unless they were."""
+        scaled = np.ldexp(alphas, -2 * self.x - self.weight)
+        return np.where(alphas > 0, np.clip(scaled, np.finfo(float).tiny, np.finfo(float).max), 0.0)
+
+
+def in_range(X: Any, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Any, Doubles, Doubles | None, Scales]:
+    """Return the problem in double precision with its largest elements near one, or raise NonFiniteError."""
+    X, y, weight = in_double(X, y, weight)
+    values = X if isinstance(X, np.ndarray) else X.data
+    exponents = [0 if part is None else _exponent(part) for part in (values, y, weight)]
+    scales = Scales(*exponents)
+    X = np.ldexp(X, -scales.x) if isinstance(X, np.ndarray) else X * 2.0 ** max(min(-scales.x, 1000), -1000)
+    return X, np.ldexp(y, -scales.y), None if weight is None else np.ldexp(weight, -scales.weight), scales
+
+
+def _exponent(values: NDArray[Any]) -> int:
+    largest = np.abs(values).max(initial=0.0)
+    if not np.isfinite(largest):
+        raise NonFiniteError("X, y or sample_weight holds NaN or infinity")
+    return int(np.frexp(largest)[1]) if largest > 0 else 0
 
 
 def refuse_unless_finite(*arrays: Any) -> None:

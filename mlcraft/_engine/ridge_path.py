@@ -14,8 +14,10 @@ from mlcraft._engine.left_out import (
     WELL_SPREAD,
     LeaveOneOut,
     Problem,
+    aligned,
     assemble,
     in_double,
+    in_range,
     products_by_penalty,
     refit,
 )
@@ -67,16 +69,26 @@ def leave_one_out_path(
     Raises
     ------
     NonFiniteError
-        If X, y or the weights hold NaN or infinity, or leave the range of double precision when squared.
+        If X, y or the weights hold NaN or infinity, or leave the range of double precision.
     """
+    X, y, sample_weight = aligned(X, y, sample_weight)
     if not isinstance(X, np.ndarray):
         X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
-    targets = y.reshape(len(y), -1)
-    problem = Problem(X, targets, sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept, keep)
-    n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
-    if n_rows <= X.shape[1]:
-        return dual_path(problem)
-    return _primal(problem)
+    targets, alphas = y.reshape(len(y), -1), np.asarray(alphas, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found
+        try:
+            return _path(Problem(X, targets, sample_weight, alphas, fit_intercept, keep))
+        except NonFiniteError:
+            X, targets, sample_weight, scales = in_range(X, targets, sample_weight)
+        found = _path(Problem(X, targets, sample_weight, scales.penalties(alphas), fit_intercept, keep))
+        squares = np.ldexp(found.squares, 2 * scales.y + scales.weight)
+        errors = None if found.errors is None else np.ldexp(found.errors, scales.y)
+    return LeaveOneOut(squares, errors, found.method)
+
+
+def _path(problem: Problem) -> LeaveOneOut:
+    n_rows = len(problem.y) if problem.weight is None else np.count_nonzero(problem.weight)
+    return dual_path(problem) if n_rows <= problem.X.shape[1] else _primal(problem)
 
 
 # ---------------------------------------------------------------- more rows than columns

@@ -249,9 +249,7 @@ def doubt_residuals(
     if growth > 0.3:
         what = f"Errors grow with the prediction: their size has correlation {growth:.2f} with it."
         findings.append(
-            Finding(
-                what, "The intervals above allow for that; expect larger errors where predictions are large."
-            )
+            Finding(what, "The intervals above allow for that; expect larger errors where predictions are large.")
         )
     if abs(skewness) > 1.0:
         what = f"Errors are lopsided: the large ones lie {'above' if skewness > 0 else 'below'} the line"

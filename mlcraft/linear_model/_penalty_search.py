@@ -115,7 +115,8 @@ class Search:
         )
         scores = np.empty((len(self.alphas), len(splits)))
         for number, (fit, (train, test)) in enumerate(zip(fits, splits, strict=True)):
-            quick = self._squared_error_scores(fit, test, scoring)
+            with np.errstate(over="ignore", invalid="ignore"):
+                quick = self._squared_error_scores(fit, test, scoring)
             scores[:, number] = self._scorer_scores(fit, train, test) if quick is None else quick
         means = scores.mean(axis=1)
         if not np.isfinite(means).all():
@@ -192,7 +193,8 @@ class Search:
 
     def _asked(self, model: Any, rows: Any, y: NDArray[Any], params: dict[str, Any]) -> float:
         try:
-            score = self.scorer(model, rows, y, **params)
+            with np.errstate(over="ignore", invalid="ignore"):  # squares of very large targets
+                score = self.scorer(model, rows, y, **params)
         except Exception:
             warnings.warn(
                 "Scoring failed. The score on this train-test partition for these parameters will be set to nan. "

@@ -21,6 +21,7 @@ from sklearn.utils.metadata_routing import (
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
 from mlcraft._engine.least_squares import NonFiniteError, _as_csr
+from mlcraft._engine.left_out import aligned
 from mlcraft._engine.status import warn_about_fit, warn_caller
 from mlcraft._engine.validation import (
     adopt_width,
@@ -137,7 +138,7 @@ class RidgeCVEstimator(LinearEstimator):
         self, X: Any, y: NDArray[Any], weight: NDArray[Any] | None, plan: dict[str, Any], labels: Any = None
     ) -> None:
         """Choose the penalty and fit with it; `plan` holds the splits where there are any."""
-        X = X if isinstance(X, np.ndarray) else _as_csr(X)
+        X, y, weight = aligned(X if isinstance(X, np.ndarray) else _as_csr(X), y, weight)
         score_params = plan["score_params"]
         if "sample_weight" in score_params and weight is not None:
             score_params = {**score_params, "sample_weight": weight}
