@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "arrays.hpp"
 #include "mlcraft/matrix/rows.hpp"
 #include "mlcraft/stats/sandwich.hpp"
@@ -34,8 +36,28 @@ py::array_t<double> over_rows(const py::object& x, const py::object& weight, con
 }
 
 const double* checked(const Doubles& score, const CentredRows& z) {
-    if (score.size() != z.rows.rows) throw py::value_error("score must have as many elements as X has rows");
+    if (score.size() != z.rows.rows) throw py::value_error("y and score must have as many elements as X has rows");
     return score.data();
+}
+
+// fit: root, coef, fitted value at the mean, 1 / (sum of weights) or 0; omega: power, whether weights are counts.
+py::tuple gram_of_scores(const py::object& x, const py::object& weight, const Mean& mean, const Doubles& y,
+                         const std::tuple<Doubles, Doubles, double, double>& fit,
+                         const std::pair<double, bool>& omega) {
+    const auto& [root, coef, centre, base] = fit;
+    ScoreGram found;
+    const Index rank = root.ndim() == 2 ? root.shape(1) : 0;
+    const auto unused = over_rows(x, weight, mean, {0}, [&](const CentredRows& z, double*, int threads) {
+        if (root.size() != z.rows.cols * rank || coef.size() != z.rows.cols)
+            throw py::value_error("root and coef do not fit the columns of X");
+        const ScoreGramProblem problem{checked(y, z), coef.data(), centre,      root.data(),
+                                       rank,          base,        omega.first, omega.second};
+        found = score_gram(z, problem, threads);
+        return found.status;
+    });
+    const Index width = rank + (mean ? 1 : 0);
+    return py::make_tuple(to_array<double>(found.gram, {width, width}), found.residual_squares, found.largest,
+                          found.row);
 }
 
 }  // namespace
@@ -61,6 +83,9 @@ void register_stats(py::module_& m) {
             return lagged_products(z, checked(s, z), kernel.data(), kernel.size() - 1, out, threads);
         });
     };
+    m.def("score_gram", &gram_of_scores, x, py::arg("sample_weight"), mean, py::arg("y"), py::arg("fit"),
+          py::arg("omega"),
+          "Sum of omega u u', u = [1, root'(x - mean)]; sum w e^2; the largest leverage and its row.");
     m.def("cluster_scores", by_cluster, x, score, mean, py::arg("codes"), py::arg("clusters"),
           "Sums of score [1, x - mean] by cluster; no mean, no constant.");
     m.def("cluster_grams", grams, x, py::arg("sample_weight"), mean, py::arg("order"), py::arg("start"),

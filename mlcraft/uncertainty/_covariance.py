@@ -258,14 +258,13 @@ def _classical(model: FittedModel, geometry: Geometry, options: Options, target:
 def _robust(
     model: FittedModel, geometry: Geometry, kind: str, rows: FitRows, options: Options, target: int
 ) -> Covariance:
-    residual, leverage = rows.residuals(model, geometry, target)
     n = rows.n_observations(options.weights)
     df = n - geometry.effective_df
     if not df > 1e-9:
         raise ValueError(
             f"no degrees of freedom are left: {n:g} observations for {geometry.effective_df:.4g} parameters fit exactly"
         )
-    sandwich = Sandwich(geometry, rows, residual, leverage, n, df, options)
+    sandwich = Sandwich(model, geometry, rows, target, n, df, options)
     if kind in HETEROSCEDASTIC:
         found = sandwich.heteroscedastic(kind)
     else:

@@ -80,9 +80,9 @@ class FitRows:
             return geometry.with_root(*polished_root(geometry, self.given, least_norm_root(geometry)))
         return geometry
 
-    def residuals(self, model: FittedModel, geometry: Geometry, target: int) -> tuple[Doubles, Doubles]:
+    def residuals(self, model: FittedModel, geometry: Geometry, target: int) -> Doubles:
         """
-        Return residuals and leverages of the rows for one target.
+        Return the residuals of one target, of shape (n_samples,).
 
         Parameters
         ----------
@@ -92,10 +92,7 @@ class FitRows:
 
         Returns
         -------
-        residual : ndarray of shape (n_samples,)
-            ``y - prediction``.
-        leverage : ndarray of shape (n_samples,)
-            Diagonal of the hat matrix of the weighted rows.
+        ndarray of shape (n_samples,)
 
         Raises
         ------
@@ -103,18 +100,51 @@ class FitRows:
             If these cannot be the rows of the fit.
         """
         coef = model.coef[target : target + 1]
-        square, fit, *_ = _core.row_influence(self.X, geometry.root, geometry.mean, coef, "qf")
-        centre = model.intercept[target] + geometry.mean @ coef[0]
-        residual = self.given.targets[:, target] - fit[:, 0] - centre
-        leverage = square[:, 0]
-        if geometry.has_intercept:
-            leverage += 1.0 / geometry.weight_sum
-        if self.weight is not None:
-            leverage *= self.weight
-        if not np.isfinite(leverage.sum()):
-            raise NonFiniteError("X holds NaN or infinity")
-        self._check(model, geometry, residual, target)
-        return residual, leverage
+        nothing = np.zeros((coef.shape[1], 1))
+        _, fit, *_ = _core.row_influence(self.X, nothing, geometry.mean, coef, "f")
+        residual: Doubles = self.given.targets[:, target] - fit[:, 0]
+        residual -= model.intercept[target] + geometry.mean @ coef[0]
+        squares = float(residual @ (residual if self.weight is None else self.weight * residual))
+        self._check(model, geometry, squares, target)
+        return residual
+
+    def score_gram(
+        self, model: FittedModel, geometry: Geometry, target: int, power: float, counts: bool
+    ) -> tuple[Doubles, float, int]:
+        """
+        Return the products of scores, in coordinates where the bread is the identity, and the largest leverage.
+
+        Parameters
+        ----------
+        model : FittedModel
+        geometry : Geometry
+        target : int
+        power : float
+            Squared scores are divided by 1 - leverage to this power; below zero, to min(4, -power * leverage).
+        counts : bool
+            Whether weights are numbers of rows.
+
+        Returns
+        -------
+        gram : ndarray of shape (rank + 1, rank + 1)
+            ``sum score^2 / (1 - h)^power u u'`` for ``u = [1, root' (x - mean)]``, without the constant where there is no
+            intercept.
+        largest : float
+            The largest leverage; -1 if power is 0.
+        row : int
+            Its row.
+
+        Raises
+        ------
+        ValueError
+            If these cannot be the rows of the fit.
+        """
+        coef, base = model.coef[target], 1.0 / geometry.weight_sum if geometry.has_intercept else 0.0
+        fit = (geometry.root, coef, float(model.intercept[target] + geometry.mean @ coef), base)
+        y, weight = self.given.targets[:, target], self.given.sample_weight
+        gram, squares, largest, row = _core.score_gram(self.X, weight, _mean(geometry), y, fit, (power, counts))
+        self._check(model, geometry, squares, target)
+        return gram, largest, row
 
     def _check_weights(self, geometry: Geometry) -> None:
         found, expected = float(self.given.weight.sum()), geometry.weight_sum
@@ -124,47 +154,20 @@ class FitRows:
                 "the X, y and sample_weight that the model was fitted on"
             )
 
-    def _check(self, model: FittedModel, geometry: Geometry, residual: Doubles, target: int) -> None:
+    def _check(self, model: FittedModel, geometry: Geometry, left: float, target: int) -> None:
         """Raise unless the rows weigh and deviate as much as those of the fit did."""
         self._check_weights(geometry)
+        if not np.isfinite(left):
+            raise NonFiniteError("X holds NaN or infinity")
         single = self.X.dtype == np.float32
         if model.sums is None:
             return
-        left = float(residual @ (residual if self.weight is None else self.weight * residual))
         known, total = float(model.sums.residual[target]), float(model.sums.total[target])
         if not abs(left - known) <= (1e-2 * known + 1e-6 * total if single else 1e-6 * known + 1e-10 * total):
             raise ValueError(
                 f"the squared residuals of the rows given sum to {left:.10g}, those of the fit to {known:.10g}: "
                 "pass the X, y and sample_weight that the model was fitted on."
             )
-
-    def weighted_gram(self, geometry: Geometry, weight: Doubles) -> Doubles:
-        """
-        Return ``sum weight z z'`` with z = [1, x - mean], or x where there is no intercept.
-
-        Parameters
-        ----------
-        geometry : Geometry
-        weight : ndarray of shape (n_samples,)
-            Not negative.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters, n_parameters)
-        """
-        scale = float(weight.max(initial=0.0)) or 1.0
-        relative = (weight / scale).astype(self.X.dtype)
-        unused = np.zeros(len(weight), dtype=self.X.dtype)
-        found = _core.gather_moments(self.X, unused, relative, geometry.has_intercept)
-        if not geometry.has_intercept:
-            return scale * found.xx
-        total, shift = found.weight_sum, found.x_mean - geometry.mean
-        gram = np.empty((len(shift) + 1, len(shift) + 1))
-        gram[0, 0] = total
-        gram[0, 1:] = gram[1:, 0] = total * shift
-        gram[1:, 1:] = found.xx + total * np.outer(shift, shift)
-        gram *= scale
-        return gram
 
     def cluster_scores(self, geometry: Geometry, score: Doubles, codes: NDArray[np.intp], count: int) -> Doubles:
         """Return the sums of ``score z`` over each of `count` clusters, of shape (count, n_parameters)."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcraft.uncertainty._model import Geometry
+from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows, encode_groups
 
 __all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text"]
@@ -72,17 +73,19 @@ def count_text(geometry: Geometry) -> str:
 class Sandwich:
     """Covariances of one target's coefficients from its scores: ``bread @ middle @ bread``."""
 
+    model: FittedModel
     geometry: Geometry
     rows: FitRows
-    residual: Doubles
-    leverage: Doubles
+    target: int
     n: float
     df: float
     options: Options
 
-    @property
+    @cached_property
     def score(self) -> Doubles:
-        return self.residual if self.rows.weight is None else self.residual * self.rows.weight
+        """Weighted residuals, of shape (n_samples,)."""
+        residual = self.rows.residuals(self.model, self.geometry, self.target)
+        return residual if self.rows.weight is None else residual * self.rows.weight
 
     def _around(self, middle: Doubles) -> Doubles:
         bread = bread_about_mean(self.geometry)
@@ -93,45 +96,28 @@ class Sandwich:
 
     def heteroscedastic(self, kind: str) -> SandwichResult:
         """HC0: White (1980); HC1 to HC3: MacKinnon and White (1985); HC4: Cribari-Neto (2004)."""
-        weight, leverage = self.rows.weight, self.leverage
-        if weight is None:
-            weighted = self.residual**2
-        elif self.options.weights == "frequency":  # a row of weight w is w rows of weight one
-            weighted = weight * self.residual**2
-            leverage = np.divide(leverage, weight, out=np.zeros_like(leverage), where=weight > 0)
-        else:
-            weighted = (weight * self.residual) ** 2
-        scale, correction = 1.0, "none"
-        if kind == "HC1":
-            scale, correction = self._df_factor()
-        elif kind != "HC0":
-            left = self._left_over(kind, leverage)
-            if kind == "HC4":
-                power = np.minimum(4.0, leverage * (self.n / self.geometry.effective_df))
-                correction = "e^2 / (1 - h)^min(4, h / mean h)"
-                weighted /= left**power
-            else:
-                correction = "e^2 / (1 - h)" if kind == "HC2" else "e^2 / (1 - h)^2"
-                weighted /= left if kind == "HC2" else left * left
-        matrix = scale * self._around(self.rows.weighted_gram(self.geometry, weighted))
-        return SandwichResult(matrix, correction, self.df)
-
-    def _left_over(self, kind: str, leverage: Doubles) -> Doubles:
-        left = 1.0 - leverage
-        if left.min() < LEVERAGE_ONE:
-            row = int(left.argmin())
+        power = {"HC2": 1.0, "HC3": 2.0, "HC4": -self.n / self.geometry.effective_df}.get(kind, 0.0)
+        counts = self.options.weights == "frequency"  # a row of weight w is w rows of weight one
+        gram, largest, row = self.rows.score_gram(self.model, self.geometry, self.target, power, counts)
+        if largest > 1.0 - LEVERAGE_ONE:
             raise ValueError(
                 f"row {row} has leverage one: it alone determines a coefficient, its residual is zero whatever y is, "
                 f"and {kind} is not defined. Use HC1, or leave out the column that only this row needs."
             )
-        return left
+        scale, correction = self._df_factor() if kind == "HC1" else (1.0, _HC_CORRECTIONS[kind])
+        outer = self.geometry.root
+        if self.geometry.has_intercept:
+            outer = np.zeros((len(outer) + 1, outer.shape[1] + 1))
+            outer[0, 0] = 1.0 / self.geometry.weight_sum
+            outer[1:, 1:] = self.geometry.root
+        return SandwichResult(scale * (outer @ gram @ outer.T), correction, self.df)
 
     def serial(self) -> SandwichResult:
         """Newey and West (1987) with the Bartlett kernel."""
         lags = self.options.maxlags
         if lags is None:
             lags = int(np.floor(4.0 * (self.n / 100.0) ** (2.0 / 9.0)))  # Newey and West (1994)
-        n_rows = len(self.residual)
+        n_rows = len(self.score)
         if not 0 <= lags < n_rows:
             raise ValueError(f"maxlags must lie between 0 and the number of rows less one, {n_rows - 1}; got {lags}")
         kernel = 1.0 - np.arange(lags + 1.0) / (lags + 1.0)
@@ -142,7 +128,7 @@ class Sandwich:
 
     def clustered(self, kind: str) -> SandwichResult:
         """Return the sum over subsets of the ways with alternating signs (Cameron, Gelbach and Miller 2011)."""
-        ways = encode_groups(self.options.groups, len(self.residual))
+        ways = encode_groups(self.options.groups, len(self.score))
         counted = self.rows.counted
         total, correction, counts = np.zeros_like(self.geometry.bread), "", []
         for size in range(1, len(ways) + 1):
@@ -200,6 +186,12 @@ class Sandwich:
         return whitened @ root.T
 
 
+_HC_CORRECTIONS = {
+    "HC0": "none",
+    "HC2": "e^2 / (1 - h)",
+    "HC3": "e^2 / (1 - h)^2",
+    "HC4": "e^2 / (1 - h)^min(4, h / mean h)",
+}
 _CLUSTER_CORRECTIONS = {
     "CR0": "none",
     "CR1": "G / (G - 1)",

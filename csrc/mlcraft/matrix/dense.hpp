@@ -87,8 +87,16 @@ public:
     }
 
     void read(Index begin, Index count, double* out, Index ld) const {
+        Index done = 0;
+        if (view_.col_stride == 1)  // a few rows at a time, so that memory is read in its order
+            for (constexpr Index rows = 8; done + rows <= count; done += rows) {
+                const T* x = view_.data + (begin + done) * view_.row_stride;
+                for (Index j = 0; j < view_.cols; ++j)
+                    for (Index i = 0; i < rows; ++i)
+                        out[j * ld + done + i] = static_cast<double>(x[i * view_.row_stride + j]);
+            }
         for (Index j = 0; j < view_.cols; ++j)
-            for (Index i = 0; i < count; ++i) out[j * ld + i] = static_cast<double>(view_(begin + i, j));
+            for (Index i = done; i < count; ++i) out[j * ld + i] = static_cast<double>(view_(begin + i, j));
     }
 
     double column_dot(Index j, const T* r) const {

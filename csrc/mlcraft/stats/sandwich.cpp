@@ -1,7 +1,9 @@
 #include "mlcraft/stats/sandwich.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "mlcraft/core/buffer.hpp"
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/simd/kernels.hpp"
 
@@ -55,7 +57,169 @@ Status sum_over_lanes(Index n, Index elements, double* out, int threads, Body&& 
     return status;
 }
 
+// out = X root by columns, eight columns of X at a time: the root is padded with zeros, and skipped where it has none
+// but zeros.
+class PaddedRoot {
+public:
+    static constexpr Index group = 8, columns_at_once = 32;
+
+    PaddedRoot(const double* root, Index features, Index rank)
+        : features_((features + group - 1) / group * group), rank_(rank),
+          values_(static_cast<std::size_t>(features_ * rank), 0.0), first_(rank, features_), last_(rank, 0) {
+        for (Index j = 0; j < features; ++j)
+            for (Index r = 0; r < rank; ++r) {
+                if (root[j * rank + r] == 0) continue;
+                values_[r * features_ + j] = root[j * rank + r];
+                first_[r] = std::min(first_[r], j / group * group);
+                last_[r] = j / group * group + group;
+            }
+    }
+
+    Index padded_features() const { return features_; }
+
+    void multiply(const double* x, Index ld, Index count, double* out) const {
+        const auto& kernels = simd::kernels().f64;
+        for (Index r = 0; r < rank_; ++r) std::fill(out + r * ld, out + r * ld + count, 0.0);
+        for (Index begin = 0; begin < features_; begin += columns_at_once)
+            for (Index r = 0; r < rank_; ++r) {
+                const Index from = std::max(begin, first_[r]), to = std::min(begin + columns_at_once, last_[r]);
+                if (from < to)
+                    kernels.axpys(x + from * ld, ld, to - from, count, values_.data() + r * features_ + from,
+                                  out + r * ld);
+            }
+    }
+
+private:
+    Index features_, rank_;
+    std::vector<double> values_;
+    std::vector<Index> first_, last_;
+};
+
+constexpr Index score_rows = 128, score_ld = 136;  // rows of a block, and how far apart its columns lie
+
+// One lane of score_gram: its buffers and its sums.
+class ScoreLane {
+public:
+    ScoreLane(const CentredRows& z, const ScoreGramProblem& problem, const PaddedRoot& root,
+              const std::vector<double>& negative_coef)
+        : z_(z), problem_(problem), root_(root), negative_coef_(negative_coef), constant_(z.constant ? 1 : 0),
+          width_(problem.rank + constant_),
+          kernel_(width_ <= 40 ? simd::kernels().f64.narrow : simd::kernels().f64.wide),
+          strips_((width_ + kernel_.lanes - 1) / kernel_.lanes), no_shift_(static_cast<std::size_t>(width_), 0.0),
+          x_(static_cast<std::size_t>(root.padded_features() * score_ld), 0.0),
+          u_(static_cast<std::size_t>(width_ * score_ld)), packed_(2 * strips_ * kernel_.lanes * score_rows) {}
+
+    static Index sums(Index width, Index lanes) {
+        const Index padded = (width + lanes - 1) / lanes * lanes;
+        return padded * padded;
+    }
+
+    double residual_squares = 0, largest = -1;
+    Index row = 0;
+
+    void add(Index begin, Index count, double* out) {
+        double e[score_rows], w[score_rows], g[score_rows];
+        const CentredRows features{z_.rows, z_.mean, false};
+        read_columns(features, begin, count, x_.data(), score_ld);
+        for (Index i = 0; i < count; ++i) e[i] = problem_.y[begin + i] - problem_.centre;
+        simd::kernels().f64.axpys(x_.data(), score_ld, z_.rows.cols, count, negative_coef_.data(), e);
+        z_.rows.read_weights(begin, count, w);
+        double* u = u_.data() + constant_ * score_ld;
+        std::fill(u_.data(), u_.data() + constant_ * score_ld, 1.0);
+        root_.multiply(x_.data(), score_ld, count, u);
+        for (Index i = 0; i < count; ++i) {
+            residual_squares += w[i] * e[i] * e[i];
+            g[i] = (problem_.counts ? w[i] : w[i] * w[i]) * e[i] * e[i];
+        }
+        if (problem_.power != 0) divide_by_leverage(begin, count, u, w, g);
+        accumulate(count, g, out);
+    }
+
+private:
+    void divide_by_leverage(Index begin, Index count, const double* u, const double* w, double* g) {
+        double h[score_rows];
+        std::fill(h, h + count, problem_.base);
+        for (Index r = 0; r < problem_.rank; ++r)
+            for (Index i = 0; i < count; ++i) h[i] += u[r * score_ld + i] * u[r * score_ld + i];
+        for (Index i = 0; i < count; ++i) {
+            h[i] *= problem_.counts ? (w[i] > 0 ? 1.0 : 0.0) : w[i];
+            if (!(h[i] <= largest)) {
+                largest = h[i];
+                row = begin + i;
+            }
+            const double left = 1 - h[i];
+            if (problem_.power == 1)
+                g[i] /= left;
+            else if (problem_.power == 2)
+                g[i] /= left * left;
+            else
+                g[i] /= std::pow(left, std::min(4.0, -problem_.power * h[i]));
+        }
+    }
+
+    void accumulate(Index count, const double* g, double* out) {
+        const Index lanes = kernel_.lanes, padded = strips_ * lanes;
+        double *packed = packed_.data, *weighted = packed_.data + padded * score_rows;
+        kernel_.pack({u_.data(), count, width_, 1, score_ld}, no_shift_.data(), {g, count, 1}, 0, count, packed,
+                     weighted);
+        for (Index column = width_; column < padded; ++column) {
+            const Index at = column / lanes * count * lanes + column % lanes;
+            for (Index i = 0; i < count; ++i) packed[at + i * lanes] = weighted[at + i * lanes] = 0;
+        }
+        kernel_.by_rows(packed, weighted, count, strips_, strips_, 0, strips_, out, padded, packed, 0);
+    }
+
+    const CentredRows& z_;
+    const ScoreGramProblem& problem_;
+    const PaddedRoot& root_;
+    const std::vector<double>& negative_coef_;
+    const Index constant_, width_;
+    const simd::GramKernel<double>& kernel_;
+    const Index strips_;
+    const std::vector<double> no_shift_;
+    std::vector<double> x_, u_;
+    const AlignedBuffer<double> packed_;
+};
+
 }  // namespace
+
+ScoreGram score_gram(const CentredRows& z, const ScoreGramProblem& problem, int threads) {
+    const Index n = z.rows.rows, width = problem.rank + (z.constant ? 1 : 0);
+    const PaddedRoot root(problem.root, z.rows.cols, problem.rank);
+    std::vector<double> negative_coef(problem.coef, problem.coef + z.rows.cols);
+    for (double& b : negative_coef) b = -b;
+    const auto& family = simd::kernels().f64;
+    const Index elements = ScoreLane::sums(width, (width <= 40 ? family.narrow : family.wide).lanes);
+    const Index lanes = lanes_for(n, elements), blocks = (n + score_rows - 1) / score_rows;
+    struct Part {
+        double residual_squares, largest;
+        Index row;
+    };
+    std::vector<Part> parts(static_cast<std::size_t>(lanes));
+    std::vector<double> sums(static_cast<std::size_t>(lanes * elements), 0.0);
+    ScoreGram result;
+    result.status = interruptible_tasks(lanes, threads, [&](Index lane) {
+        ScoreLane work(z, problem, root, negative_coef);
+        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
+            work.add(b * score_rows, std::min(score_rows, n - b * score_rows), sums.data() + lane * elements);
+        parts[lane] = {work.residual_squares, work.largest, work.row};
+    });
+    result.gram.assign(static_cast<std::size_t>(width * width), 0.0);
+    result.largest = -1;
+    const Index padded = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(elements))));
+    for (Index lane = 0; lane < lanes; ++lane) {
+        result.residual_squares += parts[lane].residual_squares;
+        if (!(parts[lane].largest <= result.largest)) {
+            result.largest = parts[lane].largest;
+            result.row = parts[lane].row;
+        }
+        for (Index i = 0; i < width; ++i)
+            for (Index j = i; j < width; ++j) result.gram[i * width + j] += sums[lane * elements + i * padded + j];
+    }
+    for (Index i = 0; i < width; ++i)
+        for (Index j = 0; j < i; ++j) result.gram[i * width + j] = result.gram[j * width + i];
+    return result;
+}
 
 Status cluster_scores(const CentredRows& z, const double* score, const Index* codes, Index clusters, double* out,
                       int threads) {

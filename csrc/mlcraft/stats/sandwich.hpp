@@ -1,8 +1,10 @@
-// The middle of a sandwich covariance where rows are not independent: sums of scores by cluster and over lags.
+// The middle of a sandwich covariance: products of scores row by row, by cluster and over lags.
 //
 // With z_i = [1, x_i - mean] (without the constant where there is no intercept) and the score s_i z_i of row i,
-// s_i = w_i e_i:
+// s_i = w_i e_i, h_i its leverage:
 //
+//   score_gram        sum_i g_i u_i u_i',  u_i = [1, root'(x_i - mean)],  g_i = s_i^2 / (1 - h_i)^d
+//                     (White 1980; MacKinnon and White 1985; Cribari-Neto 2004), all in one pass over the rows
 //   cluster_scores    S_g = sum_{i in g} s_i z_i                                (Liang and Zeger 1986)
 //   cluster_grams     K_g = sum_{i in g} w_i z_i z_i'                           (Bell and McCaffrey 2002)
 //   lagged_products   P = sum_i s_i z_i u_i',  u_i = sum_{l=0}^{L} k_l s_{i-l} z_{i-l}
@@ -26,6 +28,28 @@ struct CentredRows {
 
     Index width() const { return rows.cols + (constant ? 1 : 0); }
 };
+
+// What score_gram is told: the arrays belong to the caller.
+struct ScoreGramProblem {
+    const double* y;
+    const double* coef;  // features
+    double centre;       // the fitted value at the mean
+    const double* root;  // features x rank, row-major; root root' is the inverse of the design's cross-products
+    Index rank;
+    double base;   // 1 / (sum of the weights) where there is an intercept, else 0
+    double power;  // d; 0 leaves leverages aside, and below 0 d_i = min(4, -power h_i) as HC4 has it
+    bool counts;   // whether a weight counts rows: then g_i = w_i e_i^2 / (1 - h_i / w_i)^d
+};
+
+struct ScoreGram {
+    Status status = Status::converged;
+    std::vector<double> gram;     // width x width, width = rank + 1 with a constant
+    double residual_squares = 0;  // sum w_i e_i^2
+    double largest = 0;           // leverage, and its row
+    Index row = 0;
+};
+
+ScoreGram score_gram(const CentredRows& z, const ScoreGramProblem& problem, int threads);
 
 // out: clusters x width, row-major. codes: the cluster of each row, in [0, clusters).
 Status cluster_scores(const CentredRows& z, const double* score, const Index* codes, Index clusters, double* out,
