@@ -10,6 +10,7 @@ COMMANDS = {
     "table": ("compare", "mlcraft, scikit-learn and peers on the cases (the default)"),
     "kernels": ("kernels", "Gram and fused passes as fractions of the machine's limits"),
     "updates": ("updates", "partial fits as a fraction of the read bandwidth, updates beside refits"),
+    "inference": ("inference", "standard errors and summaries beside statsmodels"),
     "memory": ("memory", "extra memory while fitting, as a share of X"),
     "influence": ("influence", "leverage, leave-one-out, influence and importance, beside statsmodels and refits"),
     "startup": ("startup", "time to import"),

@@ -78,6 +78,9 @@ class Inference:
         ValueError
             If it cannot be had.
         """
+        unknown = set(data) - FitData.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"unexpected argument {min(unknown)!r}; there are: {', '.join(FitData.__annotations__)}")
         if isinstance(kind, Covariance):
             return kind.for_target(target, self.model)
         weights = data.get("weights", "analytic")

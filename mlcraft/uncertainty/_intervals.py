@@ -75,7 +75,9 @@ class Intervals:
         if name not in self.names:
             raise KeyError(f"no parameter {name!r}; there are: {', '.join(self.names)}")
         j = self.names.index(name)
-        return self.lower[..., j], self.upper[..., j]
+        if self.lower.ndim == 1:
+            return float(self.lower[j]), float(self.upper[j])
+        return self.lower[:, j], self.upper[:, j]
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with one row for each parameter (of each target)."""

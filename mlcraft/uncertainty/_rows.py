@@ -127,8 +127,7 @@ class FitRows:
         Returns
         -------
         gram : ndarray of shape (rank + 1, rank + 1)
-            ``sum score^2 / (1 - h)^power u u'`` for ``u = [1, root' (x - mean)]``, without the constant where there is no
-            intercept.
+            ``sum score^2 / (1 - h)^power u u'`` for ``u = [1, root' (x - mean)]``, the constant with an intercept only
         largest : float
             The largest leverage; -1 if power is 0.
         row : int

@@ -24,7 +24,7 @@ NEARLY_DEPENDENT = 30.0  # condition with columns of unit length (Belsley, Kuh a
 INFLATED = 10.0  # variance inflation that is worth a word
 FEW_ROWS = 10.0  # observations for each parameter
 NAMED_AT_MOST = 5
-EXACT = 1e-20  # unexplained share of a fit that leaves rounding only
+EXACT = 1e-24  # unexplained share of a fit that leaves rounding only
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def summarise(model: FittedModel, found: list[Covariance], targets: Sequence[int
     """
     checked_level(level)
     parts = tuple(_one(model, one, target, level) for one, target in zip(found, targets, strict=True))
-    notes = [*_warnings(model, parts, targets[0], found[0])]
+    notes = [*_warnings(model, parts, targets, found[0])]
     for one in found:
         notes.extend(note for note in one.notes if note not in notes)
     return Summary(
@@ -362,9 +362,11 @@ def _overall_test(
     return float(statistic), float(fdtrc(rank, df, statistic)), (float(rank), df)
 
 
-def _warnings(model: FittedModel, parts: Sequence[TargetSummary], target: int, found: Covariance) -> list[str]:
+def _warnings(
+    model: FittedModel, parts: Sequence[TargetSummary], targets: Sequence[int], found: Covariance
+) -> list[str]:
     """Say in plain words what to be careful about."""
-    geometry = model.geometry(target)
+    geometry, sums = model.geometry(targets[0]), model.checked_sums()
     warnings = []
     if not geometry.full:
         lost = [name for name, known in zip(model.names, geometry.identified, strict=True) if not known]
@@ -387,7 +389,7 @@ def _warnings(model: FittedModel, parts: Sequence[TargetSummary], target: int, f
             f"Few rows: {n:.6g} for {parameters:.4g} parameters. Intervals lean on normal errors, and R2 flatters; "
             "look at the adjusted one."
         )
-    exact = [part.target for part in parts if part.r2 > 1.0 - EXACT or not part.residual_sd > 0]
+    exact = [model.target_names[t] for t in targets if sums.residual[t] <= EXACT * sums.total[t]]
     if exact:
         warnings.append(
             f"The fit of {_list(exact)} is exact: what is left is rounding, and so are the standard errors."
