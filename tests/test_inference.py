@@ -347,7 +347,6 @@ def test_comparisons_that_make_no_sense(fitted):
 
 
 def test_contrasts(fitted):
-    X, y = data()
     found = fitted.contrast(["x0 + x1", "x0 - x2 = -2"], level=0.9)
     matrix = np.array([[0, 1, 1, 0], [0, 1, 0, -1.0]])
     parameters = np.append(fitted.intercept_, fitted.coef_)

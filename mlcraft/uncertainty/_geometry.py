@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcraft._engine.factor import Factor
 from mlcraft.uncertainty._triangle import inverse_of_triangle
 
-__all__ = ["Geometry", "geometry_of"]
+__all__ = ["ESTIMABLE", "Geometry", "geometry_of"]
 
 Doubles = NDArray[np.float64]
 ESTIMABLE = 1e-7  # share of a contrast that may lie outside the row space

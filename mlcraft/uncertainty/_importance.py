@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.uncertainty._checked_rows import Rows
+from mlcraft.uncertainty._geometry import ESTIMABLE, Geometry
 from mlcraft.uncertainty._leave_one_out import effects_by_penalty, penalty_groups, usable
-from mlcraft.uncertainty._model import ESTIMABLE, FittedModel, Geometry
+from mlcraft.uncertainty._model import FittedModel
 from mlcraft.uncertainty._row_effects import check_rows, least_norm_root, polished_root
 from mlcraft.uncertainty._wide import singular_values
 
