@@ -18,14 +18,16 @@ constexpr Index lane_columns = 257;   // up to here every lane of rows owns an a
 constexpr Index max_lanes = 64;
 constexpr Index rows_per_lane = 4096;
 
-// The mean of at most 64 rows spread over all: near enough to the true mean to take the cancellation out of the sums.
+// The mean of at most 64 rows: near enough to the true mean to take the cancellation out of the sums. They lie in four
+// runs spread over all rows: 64 rows by themselves would be as many waits for memory, a tenth of a pass over 10,000.
 template <class T>
 std::vector<double> sample_mean(MatrixView<const T> x, VectorView<const T> weight) {
-    const Index count = std::min<Index>(x.rows, 64);
+    constexpr Index runs = 4, run = 16;
+    const Index count = std::min<Index>(x.rows, runs * run);
     std::vector<double> mean(static_cast<std::size_t>(x.cols), 0.0);
     double total = 0;
     for (Index s = 0; s < count; ++s) {
-        const Index i = s * x.rows / count;
+        const Index i = x.rows <= runs * run ? s : s / run * x.rows / runs + s % run;
         const double w = weight ? static_cast<double>(weight[i]) : 1.0;
         if (!(w > 0)) continue;
         total += w;
