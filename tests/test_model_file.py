@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import struct
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -338,11 +338,13 @@ def test_hostile_classes_are_refused(classes: Any, label_type: Any, tmp_path: Pa
         load_model(tmp_path / "m.mlc")
 
 
-@pytest.mark.parametrize("depth", [100, 900])
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
 def test_deep_nesting_is_refused_or_read_but_never_a_crash(depth: int, tmp_path: Path) -> None:
     header = json.dumps(sound_header()).replace('"alpha": 1.0', '"alpha": ' + '{"list":[' * depth + "]}" * depth)
     forge(tmp_path / "m.mlc", header.encode(), PAYLOAD)
-    with pytest.raises(ModelFileError, match="is not a sound model file") if depth > 450 else nullcontext():
+    # how deep is too deep is for the interpreter to say
+    refused = pytest.raises(ModelFileError, match="is not a sound model file")
+    with {100: nullcontext(), 900: suppress(ModelFileError), 100_000: refused}[depth]:
         load_model(tmp_path / "m.mlc")
 
 
