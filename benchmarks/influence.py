@@ -91,12 +91,13 @@ def _dropped(X: Array, y: Array) -> Call:
 
 def cases(quick: bool) -> list[Case]:
     n = 300 if quick else 2000
+    few = 100 if quick else 500  # a refit for each row takes its time
     large = (20_000, 20) if quick else (500_000, 20)
     wide = (100, 1000) if quick else (400, 5000)
     influence = _statsmodels if importlib.util.find_spec("statsmodels") else None
     return [
         Case("all measures of influence", (n, 20), _everything, influence, "statsmodels", TARGET),
-        Case("leave-one-out predictions", (n, 20), lambda m, X, y: m.loo_predict_(X, y), _refits, "scikit-learn"),
+        Case("leave-one-out predictions", (few, 20), lambda m, X, y: m.loo_predict_(X, y), _refits, "scikit-learn"),
         Case("drop-column importance", (n, 20), lambda m, X, y: m.importance_().r2_decrease, _dropped, "scikit-learn"),
         Case("all measures of influence", large, _everything, None, ""),
         Case("leverages", large, lambda m, X, y: m.leverage_(X), None, ""),
