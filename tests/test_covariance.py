@@ -190,6 +190,23 @@ def test_two_ways():
     close(model.cov_params_("CR1S", groups=np.column_stack([groups, groups]), **rows), parts[0], 1e-12)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int64, np.float64, str, object, bool, "datetime64[D]"])
+def test_labels_of_any_kind(kind):
+    X, y, _, groups = data()
+    groups = groups % 2 if kind is bool else 3 * groups
+    if kind is np.int8:
+        labels = np.where(groups > 20, 120, groups - 128).astype(kind)
+        groups = np.where(groups > 20, 120, groups)
+    else:
+        labels = groups.astype(np.int64).astype(kind)
+    model = LinearRegression().fit(X, y)
+    expected = Twin(X, y, None, 0.0, True, groups)("CR1S")
+    close(model.cov_params_("CR1S", X=X, y=y, groups=labels), expected, 1e-9)
+    close(model.cov_params_("CR1S", X=X, y=y, groups=list(labels)), expected, 1e-9)
+    far = np.where(groups > groups.mean(), np.int64(2) ** 62, -(np.int64(2) ** 62))  # a range that cannot be counted
+    close(model.cov_params_("CR1", X=X, y=y, groups=far), Twin(X, y, None, 0.0, True, far)("CR1"), 1e-9)
+
+
 def test_negative_variances_are_mended():
     """Two clusters in one way, three in the other: the difference of the parts can be anything."""
     for seed in range(200):

@@ -14,7 +14,7 @@ from mlcraft.uncertainty._checked_rows import Rows
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._row_effects import least_norm_root, polished_root
 
-__all__ = ["FitRows", "encode_groups"]
+__all__ = ["FitRows", "encode_groups", "renumbered"]
 
 Doubles = NDArray[np.float64]
 ALWAYS_POLISHED = 1 << 20  # elements of X up to which a second pass costs next to nothing
@@ -230,5 +230,28 @@ def encode_groups(groups: Any, n_samples: int) -> list[NDArray[np.intp]]:
             missing = np.array([label is None or label != label for label in way])
         if np.any(missing):
             raise ValueError(f"groups has no label for {np.count_nonzero(missing)} rows; leave them out of the fit")
-        found.append(np.unique(way, return_inverse=True)[1].ravel())
+        found.append(renumbered(way))
     return found
+
+
+def renumbered(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """
+    Give labels numbers from zero on, in their order.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    if labels.dtype.kind in "iu" and labels.size:
+        low, high = int(labels.min()), int(labels.max())
+        if high - low <= 4 * labels.size:  # counting takes a tenth of the time of sorting
+            wide = labels if labels.dtype.kind == "u" else labels.astype(np.int64)
+            shifted = (wide - wide.dtype.type(low)).astype(np.intp)
+            present = np.bincount(shifted) > 0
+            numbers = np.cumsum(present) - 1
+            return np.asarray(numbers[shifted], dtype=np.intp)
+    return np.unique(labels, return_inverse=True)[1].ravel()

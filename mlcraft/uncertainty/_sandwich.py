@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.uncertainty._model import FittedModel, Geometry
-from mlcraft.uncertainty._rows import FitRows, encode_groups
+from mlcraft.uncertainty._rows import FitRows, encode_groups, renumbered
 
 __all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text"]
 
@@ -206,11 +206,10 @@ def _joined(ways: tuple[NDArray[np.intp], ...], counted: NDArray[np.bool_] | Non
     """Codes of the clusters of rows alike in every way; those without a row of weight do not count."""
     codes = ways[0]
     for way in ways[1:]:
-        codes = np.unique(codes * (way.max() + 1) + way, return_inverse=True)[1].ravel()
+        codes = renumbered(codes * (way.max() + 1) + way)
     if counted is not None:
         joined = np.zeros_like(codes)
-        found = np.unique(codes[counted], return_inverse=True)[1].ravel()
-        joined[counted] = found
+        joined[counted] = renumbered(codes[counted])
         codes = joined
     return codes, int(codes.max()) + 1
 

@@ -156,7 +156,7 @@ class Summary:
             ("residual sd", f"{part.residual_sd:.5g} ({part.df:.6g} df)"),
             ("adjusted R2", f"{part.adjusted_r2:.4f}"),
             ("log likelihood", f"{part.log_likelihood:.3f}"),
-            (f"F({numerator:.6g}, {denominator:.6g})", f"{part.f_statistic:.5g}, p = {_p_text(part.f_p_value)}"),
+            (f"F({numerator:.6g}, {denominator:.6g})", _test_text(part)),
             ("AIC, BIC", f"{part.aic:.2f}, {part.bic:.2f}"),
             ("covariance", self.covariance),
             ("correction", self.correction),
@@ -225,6 +225,12 @@ def _columns(part: TargetSummary) -> dict[str, Doubles]:
 def _labels(part: TargetSummary, level: float) -> list[str]:
     labels = [*COLUMNS, f"[{100 * level:.6g}%", "interval]"]
     return labels if part.bias is None else [*labels, "bias"]
+
+
+def _test_text(part: TargetSummary) -> str:
+    if np.isnan(part.f_statistic):
+        return "not defined"
+    return f"{part.f_statistic:.5g}, p = {_p_text(part.f_p_value)}"
 
 
 def _p_text(p_value: float) -> str:
