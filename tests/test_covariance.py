@@ -294,7 +294,9 @@ def test_threads_change_no_bit(threads):
 
     def run():
         mean = X.mean(axis=0)
+        root, coef = np.triu(np.ones((7, 7))) / 1e3, np.arange(7.0)
         return (
+            _core.score_gram(X, None, mean, score, (root, coef, 0.5, 1e-5), (2.0, False))[0],
             _core.cluster_scores(X, score, mean, codes, 40),
             _core.cluster_grams(X, None, mean, order, start),
             _core.lagged_products(X, score, mean, kernel),
@@ -326,6 +328,25 @@ def test_kernels_are_their_definitions():
             products = sum(kernel[lag] * scores[lag:].T @ scores[: len(X) - lag] for lag in range(lags + 1))
             found = _core.lagged_products(X, score, mean, kernel)
             assert_allclose(found, products.T, atol=1e-10)
+
+
+@pytest.mark.parametrize("p", [1, 7, 8, 39, 40, 41, 100, 300])
+@pytest.mark.parametrize("storage", ["c", "f", "csr32"])
+def test_widths_of_the_kernel(p, storage):
+    """Narrow and wide strips, padded columns, roots that are triangular or not, blocks that are not full."""
+    random = np.random.default_rng(p)
+    X = np.round(random.standard_normal((2 * p + 150, p)), 1)
+    y = X[:, 0] + random.standard_normal(len(X)) * (1 + np.abs(X[:, 0]))
+    stored = STORAGES[storage](X)
+    model = LinearRegression().fit(stored, y)
+    twin = Twin(X, y, None, 0.0, True)
+    for kind in ("HC0", "HC3", "HC4"):
+        close(model.cov_params_(kind, X=stored, y=y), twin(kind), 1e-8)
+    root, mean = np.tril(random.standard_normal((p, max(1, p // 2)))), X.mean(axis=0)
+    U = np.column_stack([np.ones(len(X)), (X - mean) @ root])
+    found = _core.score_gram(stored, None, mean, y, (root, np.zeros(p), 0.0, 0.0), (0.0, False))
+    assert_allclose(found[0], (U.T * y**2) @ U, rtol=1e-9, atol=1e-9 * np.abs(found[0]).max())
+    assert found[1] == pytest.approx(y @ y)
 
 
 def refused():
