@@ -50,7 +50,7 @@ py::object leave_one_out_of(const py::object& x, const py::object& y, const py::
         {
             const py::gil_scoped_release release;
             const CallScope scope;
-            found = leave_one_out(rows, p, out, available_threads());
+            found = leave_one_out(rows, p, out, threads_for(2.0 * static_cast<double>(rows.rows * right.size())));
         }
         if (found.interrupted) throw py::error_already_set();
         return py::make_tuple(to_array<double>(found.squares, {p.penalties, p.targets}), found.unreliable,
@@ -74,7 +74,7 @@ py::object products_of(const py::object& x, const py::object& order, const py::o
             const CallScope scope;
             done = centred_products(rows, order.is_none() ? nullptr : rows_at.data(), count,
                                     mean.is_none() ? nullptr : centre.data(), right.data(), columns, data,
-                                    available_threads());
+                                    threads_for(2.0 * static_cast<double>(count * right.size())));
         }
         if (!done) throw py::error_already_set();
         return std::move(out);
@@ -96,7 +96,9 @@ std::vector<Moments> folds_of(const py::array& x, const py::array& y, const py::
         {
             const py::gil_scoped_release release;
             const CallScope scope;
-            found = fold_moments<T>(matrix.view(), targets, w, order, starts, centre, available_threads());
+            const double p = static_cast<double>(matrix.cols());
+            const int threads = threads_for(static_cast<double>(order.size()) * p * (p + 16));
+            found = fold_moments<T>(matrix.view(), targets, w, order, starts, centre, threads);
         }
         if (found.front().interrupted) throw py::error_already_set();
         return found;
