@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from test_reference_nist import CONSTRUCTED, REGRESSIONS, digits, regression
 
 from mlcraft.exceptions import CollinearityWarning
-from mlcraft.linear_model import LinearRegression, Ridge
+from mlcraft.linear_model import LinearRegression, Ridge, RidgeCV
 from mlcraft.uncertainty import Covariance, model_of, parse_hypotheses
 
 
@@ -159,6 +159,8 @@ def test_warnings_in_plain_words():
     assert "x3 (" in notes(LinearRegression().fit(near, y))
     assert "Few rows: 12 for 4 parameters" in notes(LinearRegression().fit(X[:12], y[:12]))
     assert "exact" in notes(LinearRegression().fit(X, 3 * X[:, 0] + 1))
+    assert "chosen on these rows" in notes(RidgeCV().fit(X, y))
+    assert "chosen on these rows" not in notes(Ridge().fit(X, y))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollinearityWarning)
         twice = LinearRegression().fit(np.column_stack([X, X[:, 0]]), y)

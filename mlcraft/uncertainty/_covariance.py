@@ -235,6 +235,8 @@ def _general_notes(model: FittedModel, geometry: Geometry, options: Options) -> 
             "of the penalised estimate; intervals are centred on it and do not make up for its bias, which is "
             f"estimated beside it. Effective parameters: {geometry.effective_df:.4g} of {model.n_parameters}."
         )
+        if model.penalty_was_chosen:
+            notes.append("The penalty was chosen on these rows; what that adds to the uncertainty is not counted.")
     if options.weights == "frequency":
         notes.append("Weights are counts: a row of weight 3 is three observations.")
     if options.weights == "sampling":

@@ -49,6 +49,8 @@ class FittedModel:
         Whether y had one dimension.
     title : str
         Name of the estimator's class.
+    penalty_was_chosen : bool
+        Whether the penalty was chosen on the rows of the fit.
     """
 
     coef: Doubles
@@ -62,6 +64,7 @@ class FittedModel:
     condition: float
     single_target: bool
     title: str
+    penalty_was_chosen: bool
 
     @property
     def n_features(self) -> int:
@@ -253,6 +256,7 @@ def model_of(estimator: Any) -> FittedModel:
         condition=float(fitted.get("condition_", np.nan)),
         single_target=coef.ndim == 1 and intercept.ndim == 0,
         title=type(estimator).__name__,
+        penalty_was_chosen=hasattr(estimator, "alpha_"),
     )
 
 
