@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "_system": frozenset({"_core"}),
     "jit": frozenset({"_core"}),
     "_engine": frozenset({"_core", "exceptions", "jit"}),
-    "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "plots", "uncertainty"}),
+    "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "uncertainty"}),
     "plots": frozenset({"exceptions", "uncertainty"}),
     "solve": frozenset({"_core", "_engine", "exceptions", "jit"}),
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
