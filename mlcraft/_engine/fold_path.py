@@ -398,7 +398,12 @@ def _dual_fit(data: _Data, train: Rows, gram: Doubles) -> FoldFit:
         duals *= root[:, np.newaxis]
         mean = np.asarray(share @ X).ravel() if data.fit_intercept else None
         # the sum of the duals is zero with an intercept, up to rounding: centre where rows are large
-        slopes = X.T @ duals if mean is None or not data.is_dense else (X - mean).T @ duals
+        if mean is None:
+            slopes = X.T @ duals
+        elif data.is_dense:
+            slopes = (X - mean).T @ duals
+        else:
+            slopes = X.T @ duals - np.outer(mean, duals.sum(axis=0))
     shape = (data.X.shape[1], len(data.alphas), y.shape[1])
     offsets = np.tile(y_mean, (len(data.alphas), 1))
     return FoldFit(mean, np.ascontiguousarray(slopes).reshape(shape), offsets)
