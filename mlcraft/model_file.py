@@ -228,10 +228,26 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
     for name, value in (params | attributes).items():
         setattr(estimator, name, _unpack(value, arrays))
     _check_shapes(vars(estimator))
-    estimator._kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
+    kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
+    estimator._kept = kept.made_with(*_made_with(estimator, kept))
     if kind in _CLASSIFIERS:
         _restore_labels(estimator, description.get("label_type"))
     return estimator
+
+
+def _made_with(estimator: Any, kept: Kept) -> tuple[bool, Any]:
+    """Return whether the fit had an intercept, and its penalty or penalties, as far as the file tells."""
+    fitted = vars(estimator)
+    intercept = fitted["intercept_"]
+    alpha = fitted.get("alpha_", fitted.get("alpha", 0.0))
+    try:
+        alpha = np.asarray(alpha, dtype=np.float64)
+    except (TypeError, ValueError):
+        alpha = None
+    else:
+        if alpha.size == 1 and kept.factor is not None:
+            alpha = kept.factor.alpha
+    return not (type(intercept) is float and intercept == 0.0), alpha  # what a fit without intercept sets
 
 
 def _restore_kept(description: Any, arrays: list[NDArray[Any]], coef: NDArray[Any]) -> Kept:

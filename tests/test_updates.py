@@ -333,11 +333,13 @@ def test_parameters_count_from_the_next_update():
         Ridge(alpha=[1.0, 2.0, 3.0]).partial_fit(X, y).coef_
 
 
-def test_a_changed_penalty_is_noticed():
+def test_an_update_after_a_fit_knows_the_penalty_of_the_fit(tmp_path):
     X, y, _ = rows()
-    model = Ridge(alpha=[1.0, 50.0]).fit(X, y).set_params(alpha=[1.0, 500.0])
-    with pytest.raises(ValueError, match="alpha has changed since the fit"):
-        model.partial_fit(X, y)
+    model = Ridge(alpha=[1.0, 50.0]).fit(X[:200], y[:200]).set_params(alpha=[1.0, 500.0])
+    mlcraft.save_model(tmp_path / "model.mlc", model)
+    assert_like(model.partial_fit(X[200:], y[200:]), Ridge(alpha=[1.0, 500.0]).fit(X, y))
+    with pytest.raises(ValueError, match="alpha has changed since the fit"):  # a file has the parameters of its day
+        mlcraft.load_model(tmp_path / "model.mlc").partial_fit(X, y)
     model = Ridge(alpha=1.0).fit(X[:200], y[:200]).set_params(alpha=500.0)
     assert_like(model.partial_fit(X[200:], y[200:]), Ridge(alpha=500.0).fit(X, y))
 
@@ -441,3 +443,44 @@ def test_updates_under_array_api_dispatch():
     with config_context(array_api_dispatch=True):
         model = Ridge(solver="svd").partial_fit(torch.from_numpy(X), torch.from_numpy(y))
     assert_allclose(model.coef_, Ridge().fit(X, y).coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("make", [LinearRegression, Ridge])
+def test_an_update_keeps_the_parameters_it_was_made_with(make):
+    """Parameters set between an update and the first look at the coefficients are for the next fit."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((60, 3)) + 3
+    y = X @ [1.0, 2.0, 3.0] + 10 + random.standard_normal(60)
+    for fit_intercept in (True, False):
+        whole = make(fit_intercept=fit_intercept).fit(X, y)
+        make_other = {"fit_intercept": not fit_intercept} | ({} if make is LinearRegression else {"alpha": 99.0})
+        updated = make(fit_intercept=fit_intercept).fit(X[:20], y[:20]).partial_fit(X[20:], y[20:])
+        merged = make(fit_intercept=fit_intercept).fit(X[:20], y[:20])
+        merged.merge(make(fit_intercept=fit_intercept).partial_fit(X[20:], y[20:]))
+        shortened = make(fit_intercept=fit_intercept).fit(np.vstack([X, X[:9]]), np.append(y, y[:9]))
+        shortened.forget(X[:9], y[:9])
+        for model in (updated, merged, shortened):
+            model.set_params(**make_other)
+            np.testing.assert_allclose(model.predict(X[:5]), whole.predict(X[:5]), rtol=1e-10)
+            assert (model._kept.fit_intercept, model._kept.alpha) == (
+                fit_intercept,
+                whole.get_params().get("alpha", 0.0),
+            )
+
+
+@pytest.mark.parametrize("alpha", [2.0, 3, [1.0, 4.0], np.float64(0.5)])
+def test_a_fit_remembers_its_intercept_and_penalty(alpha, tmp_path):
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((30, 3)), random.standard_normal((30, 2))
+    for fit_intercept in (True, False):
+        model = Ridge(alpha=alpha, fit_intercept=fit_intercept).fit(X, y)
+        mlcraft.save_model(tmp_path / "model.mlc", model)
+        updated = clone(model).partial_fit(X, y)
+        wanted = (fit_intercept, tuple(alpha) if isinstance(alpha, list) else float(alpha))
+        again = pickle.loads(pickle.dumps(model.set_params(alpha=7.0, fit_intercept=not fit_intercept)))
+        for fitted in (model, again, mlcraft.load_model(tmp_path / "model.mlc"), updated):
+            fitted.coef_
+            assert (fitted._kept.fit_intercept, fitted._kept.alpha) == wanted
+        more = model.set_params(alpha=7.0, fit_intercept=fit_intercept).partial_fit(X, y)
+        twice = Ridge(alpha=7.0, fit_intercept=fit_intercept).fit(np.vstack([X, X]), np.vstack([y, y]))
+        np.testing.assert_allclose(more.coef_, twice.coef_, rtol=1e-10)

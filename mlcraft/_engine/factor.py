@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,9 +157,20 @@ class Kept:
         Used if there is no `solution`.
     moments : _core.Moments, optional
         Used if there is no `solution`.
+    fit_intercept : bool, optional
+        Whether the fit had an intercept.
+    alpha : float or tuple of float, optional
+        Penalty of the fit.
+
+    Attributes
+    ----------
+    fit_intercept : bool or None
+        Whether the fit had an intercept, whatever the estimator's parameter says by now; None where nobody has told.
+    alpha : float or tuple of float or None
+        Penalty of the fit, or one for each target; 0.0 for least squares; None where nobody has told.
     """
 
-    __slots__ = ("_factor", "_moments", "_n_samples", "_solution", "_sums")
+    __slots__ = ("_factor", "_moments", "_n_samples", "_solution", "_sums", "alpha", "fit_intercept")
 
     def __init__(
         self,
@@ -168,12 +179,38 @@ class Kept:
         factor: Factor | None = None,
         sums: SumsOfSquares | None = None,
         moments: Any = None,
+        fit_intercept: bool | None = None,
+        alpha: float | tuple[float, ...] | None = None,
     ) -> None:
         self._solution = solution
         self._n_samples = n_samples
         self._factor = factor
         self._sums = sums
         self._moments = moments
+        self.fit_intercept = fit_intercept
+        self.alpha = alpha
+
+    def made_with(self, fit_intercept: bool, alpha: Any) -> Self:
+        """
+        Remember what the fit was made with, since the parameters of the estimator may change after it.
+
+        Parameters
+        ----------
+        fit_intercept : bool
+            Whether there was an intercept.
+        alpha : float, array-like of shape (n_targets,) or None
+            The penalty, or one for each target.
+
+        Returns
+        -------
+        self : Kept
+        """
+        self.fit_intercept = bool(fit_intercept)
+        if type(alpha) is not float and alpha is not None:
+            penalties = np.ravel(np.asarray(alpha, dtype=np.float64)).tolist()
+            alpha = penalties[0] if len(penalties) == 1 else tuple(penalties)
+        self.alpha = alpha
+        return self
 
     @property
     def factor(self) -> Factor | None:
@@ -200,4 +237,4 @@ class Kept:
         return self._moments
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (None, None, self.factor, self.sums, self.moments)
+        return type(self), (None, None, self.factor, self.sums, self.moments, self.fit_intercept, self.alpha)

@@ -55,12 +55,16 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
             validate_data(self, X, **rules)  # raises where X is to blame
         return output
 
-    def _store(self, fit: Any) -> None:
-        """Keep what the engine found, apart from the shape of `coef_`, which each estimator decides."""
+    def _store(self, fit: Any, fit_intercept: bool, alpha: Any = 0.0) -> None:
+        """
+        Keep what the engine found, apart from the shape of `coef_`, which each estimator decides.
+
+        `fit_intercept` and `alpha` are those of the fit: the parameters may have been set to others since.
+        """
         # a scalar for one-dimensional y, as scikit-learn's
-        self.intercept_ = fit.intercept[()] if self.fit_intercept else 0.0
+        self.intercept_ = fit.intercept[()] if fit_intercept else 0.0
         self.condition_ = fit.condition
-        self._kept = fit.kept
+        self._kept = fit.kept.made_with(fit_intercept, alpha)
         for name in ("_moments", "_unsolved"):  # of partial fits: they began before this fit
             self.__dict__.pop(name, None)
 

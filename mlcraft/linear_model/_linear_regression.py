@@ -195,7 +195,7 @@ class LinearRegression(
         )
 
     def _keep(self, fit: LeastSquaresFit, X: Any, sample_weight: NDArray[Any] | None) -> None:
-        self._store(fit)
+        self._store(fit, bool(self.fit_intercept))
         self.coef_ = fit.coef
         self.__dict__.pop("_singular", None)
         if self.positive or sparse.issparse(X):

@@ -29,6 +29,7 @@ from mlcraft.linear_model._ridge_regression import (
     automatic_solver,
     is_penalised,
     iterations,
+    penalty,
     refuse_foreign_solver,
     solve_ridge,
     solver_used,
@@ -119,17 +120,18 @@ class RidgeEstimator(LinearEstimator):
 
         The engine may raise NonFiniteError, and then nothing has been set.
         """
+        n_targets = 1 if y.ndim == 1 else y.shape[1]
+        alpha = penalty(self.alpha, n_targets)
         fit = solve_ridge(
             X,
             y,
-            alpha=self.alpha,
+            alpha=alpha,
             sample_weight=sample_weight,
             fit_intercept=bool(self.fit_intercept),
             positive=bool(self.positive),
             max_iter=self.max_iter,
         )
-        n_targets = 1 if y.ndim == 1 else y.shape[1]
-        self._store(fit)
+        self._store(fit, bool(self.fit_intercept), alpha)
         # one column of targets gives one row of coefficients, flat, but an intercept of shape (1,)
         self.coef_ = fit.coef.ravel() if n_targets == 1 else fit.coef
         self.n_iter_ = iterations(solver, fit, n_targets)

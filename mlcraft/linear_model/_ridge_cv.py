@@ -172,7 +172,7 @@ class RidgeCVEstimator(LinearEstimator):
             positive=False,
             max_iter=None,
         )
-        self._store(fit)
+        self._store(fit, bool(self.fit_intercept), alpha)
         self.coef_ = fit.coef.ravel() if y.ndim == 1 or y.shape[1] == 1 else fit.coef
         self.alpha_, self.best_score_ = alpha, choice.score
         self.__dict__.pop("cv_results_", None)

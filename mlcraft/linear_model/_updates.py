@@ -30,6 +30,7 @@ class _Request(NamedTuple):
     fit_intercept: bool
     positive: bool
     max_iter: int | None
+    solver: str
 
 
 class UpdatesMixin:
@@ -86,14 +87,14 @@ class UpdatesMixin:
         >>> model.coef_.round(9), round(float(model.intercept_), 9)
         (array([2.]), 1.0)
         """
-        self._check_update()
+        request = self._check_update()
         gathered = self._current_moments()
         if gathered is None:
             centre = bool(self.fit_intercept)
             gathered = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=True)
         else:
             with_rows(self, X, y, sample_weight, gathered.add, reset=False)
-        self._await_solution(gathered)
+        self._await_solution(gathered, request)
         return self
 
     def merge(self, other: Any) -> Self:
@@ -125,7 +126,7 @@ class UpdatesMixin:
         >>> bool(np.allclose(here.merge(there).coef_, Ridge().fit(X, y).coef_))
         True
         """
-        self._check_update()
+        request = self._check_update()
         theirs, columns = _moments_of(other)
         gathered = self._current_moments()
         if gathered is None:
@@ -136,7 +137,7 @@ class UpdatesMixin:
         else:
             check_same_columns(self, columns)
             gathered.merge(theirs)
-        self._await_solution(gathered)
+        self._await_solution(gathered, request)
         return self
 
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -178,22 +179,28 @@ class UpdatesMixin:
         """
         from sklearn.utils.validation import check_is_fitted
 
-        self._check_update()
+        request = self._check_update()
         check_is_fitted(self)
         gathered = self._current_moments()
         assert gathered is not None
         centre = gathered.core.centred
         part = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=False)
         gathered.remove(part, self.__dict__.get("feature_names_in_"))
-        self._await_solution(gathered)
+        self._await_solution(gathered, request)
         if not gathered.core.weight_sum > 0:
             for name in ("_moments", "_unsolved", "n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(name, None)
         return self
 
-    def _check_update(self) -> None:
+    def _check_update(self) -> _Request:
+        """Check the parameters and return them: a change of them after the update is for the next one."""
         if not self._has_plain_parameters():
             check_parameters(self)
+        fitted = self.__dict__
+        resolve = getattr(type(self), "_resolved_solver", None)
+        solver = "least-squares" if resolve is None else resolve(self, is_sparse=False)
+        alpha, max_iter = fitted.get("alpha", 0.0), fitted.get("max_iter")
+        return _Request(alpha, bool(fitted["fit_intercept"]), bool(fitted["positive"]), max_iter, solver)
 
     def _current_moments(self) -> Gathered | None:
         """Return the moments to go on from: those kept, those of the last fit, or None before the first rows."""
@@ -205,14 +212,13 @@ class UpdatesMixin:
             gathered = replace(gathered, core=gathered.core.uncentred())
         return gathered
 
-    def _await_solution(self, gathered: Gathered) -> None:
+    def _await_solution(self, gathered: Gathered, request: _Request) -> None:
         """Drop what the rows before gave; it is computed again when asked for."""
         fitted = self.__dict__
         for name in _SOLVED:
             fitted.pop(name, None)
         fitted["_moments"] = gathered
-        parameters = (fitted.get("alpha", 0.0), bool(fitted["fit_intercept"]), bool(fitted["positive"]))
-        fitted["_unsolved"] = _Request(*parameters, fitted.get("max_iter"))
+        fitted["_unsolved"] = request
 
     def _settle(self) -> None:
         """Compute what an update left to be computed."""
@@ -221,35 +227,35 @@ class UpdatesMixin:
         if request is None:
             return
         gathered: Gathered = fitted["_moments"]
+        alpha = penalty(request.alpha, gathered.n_targets)
         fit, error = fit_gathered(
             gathered,
-            alpha=penalty(request.alpha, gathered.n_targets),
+            alpha=alpha,
             fit_intercept=request.fit_intercept,
             positive=request.positive,
             max_iter=request.max_iter,
         )
-        solver = self._take(fit, gathered, request)
+        self._take(fit, alpha, gathered, request)
         unique = request.positive or is_penalised(request.alpha) or gathered.sparse  # dependent by intention
         if fit.status != "converged" or error > 0:
-            warn_about_gathered(self, fit, error, gathered.core.samples, penalised=unique, solver=solver)
+            warn_about_gathered(self, fit, error, gathered.core.samples, penalised=unique, solver=request.solver)
 
-    def _take(self, fit: LeastSquaresFit, gathered: Gathered, request: _Request) -> str:
-        """Set what a fit sets, and return the name of the solver for warnings."""
-        resolve = getattr(type(self), "_resolved_solver", None)
-        self._store(fit)
+    def _take(
+        self, fit: LeastSquaresFit, alpha: float | NDArray[np.float64], gathered: Gathered, request: _Request
+    ) -> None:
+        """Set what a fit sets."""
+        self._store(fit, request.fit_intercept, alpha)
         fitted = self.__dict__
         fitted["_moments"] = gathered
-        if resolve is None:  # least squares
+        if not hasattr(type(self), "_resolved_solver"):  # least squares
             if not request.positive:
                 fitted["rank_"] = fit.rank
             fitted["coef_"] = fit.coef
-            return "least-squares"
-        solver: str = resolve(self, is_sparse=False)
+            return
         shape = (gathered.core.samples, fit.coef.shape[-1])
-        fitted["n_iter_"] = iterations(solver, fit, gathered.n_targets)
-        fitted["solver_"] = solver_used(solver, fit, shape, request.alpha)
+        fitted["n_iter_"] = iterations(request.solver, fit, gathered.n_targets)
+        fitted["solver_"] = solver_used(request.solver, fit, shape, request.alpha)
         fitted["coef_"] = fit.coef.ravel() if gathered.n_targets == 1 else fit.coef
-        return solver
 
     def __getattr__(self, name: str) -> Any:
         """Compute the coefficients when something first asks for them after an update."""
@@ -311,7 +317,7 @@ def _moments_of_fit(model: Any) -> Gathered:
             "coefficients have that precision only. Use partial_fit from the first rows on, or float64."
         )
     b = coef.reshape(len(sums.total), -1)
-    alphas = _fitted_penalties(model, factor.alpha, len(b))
+    alphas = np.broadcast_to(np.asarray(factor.alpha if kept.alpha is None else kept.alpha), len(b))
     xx = factor.matrix()
     size = np.diagonal(xx).copy()  # before the penalty is taken out: the scale of the rounding
     used = factor.scale > 0
@@ -329,13 +335,7 @@ def _moments_of_fit(model: Any) -> Gathered:
         xy,
         sums.total,
         samples=sums.n_samples,
-        centred=type(model.intercept_) is not float,  # what a fit without intercept sets
+        centred=type(model.intercept_) is not float if kept.fit_intercept is None else kept.fit_intercept,
         noise=np.finfo(np.float64).eps * size,
     )
     return Gathered(core, np.dtype(np.float64), 1 if one_dimensional else 2)
-
-
-def _fitted_penalties(model: Any, alpha: float, n_targets: int) -> NDArray[np.float64]:
-    """Return the penalty of each target; where there is one for all, that of the factor."""
-    penalties = np.ravel(penalty(getattr(model, "alpha", 0.0), n_targets))
-    return np.full(n_targets, alpha) if penalties.size == 1 else np.asarray(penalties, dtype=np.float64)
