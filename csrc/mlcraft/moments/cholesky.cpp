@@ -24,6 +24,23 @@ void subtract_left(double* a, Index n, Index first, Index width, Index begin, In
     }
 }
 
+// Rows [begin, end), at most rows_per_task of them: divide columns [first, first + width) by the triangle of the panel.
+// The rows lie side by side in a buffer, so that each step works on all of them at once.
+void solve_panel(double* a, Index n, Index first, Index width, Index begin, Index end) {
+    double columns[panel * rows_per_task] = {}, minus[panel];
+    for (Index i = begin; i < end; ++i)
+        for (Index j = 0; j < width; ++j) columns[j * rows_per_task + i - begin] = a[i * n + first + j];
+    for (Index j = 0; j < width; ++j) {
+        const double* row = a + (first + j) * n + first;
+        double* column = columns + j * rows_per_task;
+        for (Index k = 0; k < j; ++k) minus[k] = -row[k];
+        simd::kernels().f64.axpys(columns, rows_per_task, j, rows_per_task, minus, column);
+        for (Index i = 0; i < rows_per_task; ++i) column[i] = row[j] == 0 ? 0 : column[i] / row[j];
+    }
+    for (Index i = begin; i < end; ++i)
+        for (Index j = 0; j < width; ++j) a[i * n + first + j] = columns[j * rows_per_task + i - begin];
+}
+
 }  // namespace
 
 bool cholesky(double* a, Index n, double smallest_pivot, int threads, std::vector<Index>* dependent) {
@@ -61,13 +78,8 @@ bool cholesky(double* a, Index n, double smallest_pivot, int threads, std::vecto
         }
         const Index rest = (n - below + rows_per_task - 1) / rows_per_task;
         parallel_tasks(rest, threads, [&](Index task) {
-            const Index begin = below + task * rows_per_task, end = std::min(n, begin + rows_per_task);
-            for (Index i = begin; i < end; ++i)
-                for (Index j = first; j < below; ++j) {
-                    double sum = a[i * n + j];
-                    for (Index k = first; k < j; ++k) sum -= a[i * n + k] * a[j * n + k];
-                    a[i * n + j] = a[j * n + j] == 0 ? 0 : sum / a[j * n + j];
-                }
+            const Index begin = below + task * rows_per_task;
+            solve_panel(a, n, first, width, begin, std::min(n, begin + rows_per_task));
         });
     }
     return true;

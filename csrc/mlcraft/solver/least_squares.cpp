@@ -145,7 +145,6 @@ private:
         const double smallest_pivot = 4 * eps * static_cast<double>(p_);
         if (rows_ == nullptr || alpha > 0) return cholesky(lower.data(), p_, smallest_pivot, options_.threads);
         std::vector<Index> columns;
-        const std::vector<double> gram = lower;
         if (cholesky(lower.data(), p_, smallest_pivot, options_.threads, &columns)) {
             if (columns.empty()) return true;
             const OrthogonalProblem problem{m_.x_mean.data(), m_.y_mean.data(), scale_.data(), 0.0, options_.threads};
@@ -153,7 +152,7 @@ private:
                 return true;
         }
         dependence = Dependence{};
-        lower = gram;
+        lower = scaled_gram(alpha);
         return cholesky(lower.data(), p_, smallest_pivot, options_.threads);
     }
 
