@@ -444,3 +444,35 @@ def test_weights_whose_logarithms_sum_to_anything():
         assert_allclose(model.sums_of_squares_.log_weight, np.log(weight).sum(), rtol=1e-9, atol=1e-9)
         if np.ptp(weight) == 0:  # a unit of precision more or less changes nothing
             assert_allclose(model.summary().log_likelihood, plain, rtol=1e-8)
+
+
+def test_no_result_of_a_penalised_fit_is_silent():
+    X, y = data()
+    model, free = Ridge(50.0).fit(X, y), LinearRegression().fit(X, y)
+    bias = model.cov_params_().bias
+    for ask in (
+        lambda one: one.conf_int(),
+        lambda one: one.f_test("x0"),
+        lambda one: one.wald_test("x0"),
+        lambda one: one.contrast("x0 - x1"),
+        lambda one: one.predict_interval(X[:1]),
+        lambda one: one.predict_interval(X[:2], [0.5, 0.9], "observation"),
+    ):
+        found = ask(model)
+        assert "pulls coefficients towards zero" in found.notes[0]
+        assert found.notes[0] in str(found)
+        assert pickle.loads(pickle.dumps(found)).notes == found.notes
+        assert ask(free).notes == ()
+        assert "\n- " not in str(ask(free))
+    assert_allclose(model.conf_int().bias, bias)
+    assert "bias" in str(model.conf_int())
+    assert_allclose(model.contrast("x0 - x1").bias, bias[1] - bias[2])
+    assert "estimated bias" in str(model.contrast("x0 - x1"))
+    assert free.conf_int().bias is free.contrast("x0").bias is None
+    several = Ridge(50.0).fit(X, np.column_stack([y, -y]))
+    assert several.conf_int().bias.shape == (2, 4)
+    assert len(str(several.conf_int()).splitlines()) == 1 + 8 + 1
+    assert len(several.predict_interval(X).notes) == 1
+    prediction, lower, upper = model.predict_interval(X)
+    assert (lower <= prediction).all()
+    assert (prediction <= upper).all()

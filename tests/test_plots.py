@@ -276,3 +276,10 @@ def test_matplotlib_is_imported_late_and_its_absence_is_explained():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert 'pip install "mlcraft[report]"' in run.stdout
+
+
+def test_forest_of_a_penalised_fit_says_so():
+    X, y = problem()
+    texts = [text.get_text() for text in plots.coefficient_forest(Ridge(50.0).fit(X, y)).texts]
+    assert any("do not make up for that bias" in text for text in texts)
+    assert not plots.coefficient_forest(LinearRegression().fit(X, y)).texts

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.plots._drawing import INK, STRONG, WEAK, make_axes, plain, short
+from mlcraft.uncertainty._model import model_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ def coefficient_forest(
         if value not in allowed:
             raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
     found = model.conf_int(level, covariance=covariance, target=target, **data)
-    first = int(found.names[0] == "intercept" and bool(model.fit_intercept))
+    first = int(model_of(model).has_intercept)
     names = np.array(found.names[first:], dtype=object)
     scale = _column_spreads(model) if per == "sd" else np.ones(len(names))
     lower, upper = (np.ravel(bound)[first:] * scale for bound in (found.lower, found.upper))
@@ -102,6 +103,18 @@ def coefficient_forest(
     ax.set_ylim(-0.7, count - 0.3)
     unit = "change of y per sd of the column" if per == "sd" else "coefficient"
     ax.set_xlabel(f"{unit}, {100 * level:g} % intervals")
+    if found.bias is not None:
+        text = "A penalty pulls the coefficients towards zero; the intervals do not make up for that bias."
+        ax.annotate(
+            text,
+            (0.0, 0.0),
+            (0.0, -38.0),
+            "axes fraction",
+            "offset points",
+            fontsize=7,
+            color=INK,
+            annotation_clip=False,
+        )
     if count < len(names):
         ax.set_title(f"the {count} clearest of {len(names)} coefficients", loc="left", fontsize=10)
     plain(ax)
@@ -124,8 +137,6 @@ def _chosen(value: Doubles, width: Doubles, order: str, most: int) -> NDArray[np
 
 def _column_spreads(model: Any) -> Doubles:
     """Weighted standard deviations of the columns, which the factor tells."""
-    from mlcraft.uncertainty._model import model_of
-
     view = model_of(model)
     factor = view.factor
     assert factor is not None

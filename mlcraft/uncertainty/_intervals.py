@@ -12,7 +12,15 @@ from mlcraft import _core
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._model import FittedModel
 
-__all__ = ["Intervals", "PredictionInterval", "half_width", "intervals", "prediction_interval", "two_sided"]
+__all__ = [
+    "Intervals",
+    "PredictionInterval",
+    "half_width",
+    "intervals",
+    "prediction_interval",
+    "two_sided",
+    "with_notes",
+]
 
 Doubles = NDArray[np.float64]
 
@@ -43,6 +51,11 @@ def two_sided(t: Doubles, df: Any) -> Doubles:
     return p_values
 
 
+def with_notes(text: str, notes: tuple[str, ...]) -> str:
+    """Return a text with what there is to know below it, a line for each note."""
+    return "\n".join([text, *(f"- {note}" for note in notes)])
+
+
 @dataclass(frozen=True)
 class Intervals:
     """
@@ -58,6 +71,10 @@ class Intervals:
         Names of the parameters, the intercept first.
     covariance : str
         Kind of the covariance that was used.
+    bias : ndarray of the shape of the bounds, or None
+        For a penalised fit, the estimated bias of the coefficients, which the intervals do not make up for.
+    notes : tuple of str
+        What to know before using them.
     """
 
     lower: Doubles
@@ -65,6 +82,8 @@ class Intervals:
     level: float
     names: tuple[str, ...]
     covariance: str
+    bias: Doubles | None = None
+    notes: tuple[str, ...] = ()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return an array of shape (..., n_parameters, 2)."""
@@ -93,7 +112,11 @@ class Intervals:
         table = np.asarray(self).reshape(-1, 2)
         names = self.names * (len(table) // len(self.names))
         lines = [f"{name:<{width}}  {low:12.6g}  {high:12.6g}" for name, (low, high) in zip(names, table, strict=True)]
-        return "\n".join([f"{self.level:.6g} intervals, {self.covariance} covariance", *lines])
+        head = f"{self.level:.6g} intervals, {self.covariance} covariance"
+        if self.bias is not None:
+            head += "; estimated bias in the last column"
+            lines = [f"{line}  {bias:12.6g}" for line, bias in zip(lines, self.bias.ravel(), strict=True)]
+        return with_notes("\n".join([head, *lines]), self.notes)
 
 
 def intervals(model: FittedModel, found: Covariance, target: int | None, level: float) -> Intervals:
@@ -115,22 +138,33 @@ def intervals(model: FittedModel, found: Covariance, target: int | None, level: 
     parameters = model.parameters if target is None else model.parameters[target]
     df = found.df if np.ndim(found.df) == 0 else found.df[:, np.newaxis]
     reach = half_width(level, df) * found.standard_errors
-    return Intervals(parameters - reach, parameters + reach, checked_level(level), model.names, found.kind)
+    return Intervals(
+        parameters - reach, parameters + reach, checked_level(level), model.names, found.kind, found.bias, found.notes
+    )
 
 
-class PredictionInterval(NamedTuple):
+class _Bounds(NamedTuple):
+    prediction: Doubles
+    lower: Doubles
+    upper: Doubles
+
+
+class PredictionInterval(_Bounds):
     """
-    Predictions with bounds.
+    Predictions with bounds: a tuple of three arrays.
 
     Attributes
     ----------
     prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
     lower, upper : ndarray of the same shape, with a last axis of levels where several were asked for
+    notes : tuple of str
+        What to know before using them.
     """
 
-    prediction: Doubles
-    lower: Doubles
-    upper: Doubles
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return with_notes(repr(self), self.notes)
 
 
 def prediction_interval(
@@ -176,7 +210,9 @@ def prediction_interval(
         result[1:] = [bound[:, :, 0] for bound in result[1:]]
     if model.single_target:
         result = [part[:, 0] for part in result]
-    return PredictionInterval(*result)
+    bounds = PredictionInterval(*result)
+    bounds.notes = tuple(dict.fromkeys(note for one in found for note in one.notes))
+    return bounds
 
 
 def _variances(model: FittedModel, found: Covariance, X: Any, target: int) -> tuple[Doubles, Doubles]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.uncertainty._covariance import Covariance
-from mlcraft.uncertainty._intervals import half_width, two_sided
+from mlcraft.uncertainty._intervals import half_width, two_sided, with_notes
 from mlcraft.uncertainty._model import FittedModel
 
 __all__ = ["Contrast", "TestResult", "contrast", "nested", "parse_hypotheses", "wald"]
@@ -41,6 +41,8 @@ class TestResult:
         The restrictions, written out.
     covariance : str
         Kind of the covariance that was used.
+    notes : tuple of str
+        What to know before using it.
     """
 
     __test__ = False  # not a test of pytest's
@@ -51,12 +53,14 @@ class TestResult:
     distribution: str
     hypotheses: tuple[str, ...]
     covariance: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         df = ", ".join(f"{value:.6g}" for value in self.df)
-        return (
+        text = (
             f"{self.distribution}({df}) = {self.statistic:.4f}, p = {self.p_value:.4g} ({self.covariance} covariance)"
         )
+        return with_notes(text, self.notes)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,10 @@ class Contrast:
         The combinations, written out.
     covariance : str
         Kind of the covariance that was used.
+    bias : ndarray of shape (n_contrasts,) or None
+        For a penalised fit, the estimated bias of the combinations, which the intervals do not make up for.
+    notes : tuple of str
+        What to know before using them.
     """
 
     estimate: Doubles
@@ -85,6 +93,8 @@ class Contrast:
     level: float
     names: tuple[str, ...]
     covariance: str
+    bias: Doubles | None = None
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with one row for each combination."""
@@ -98,7 +108,9 @@ class Contrast:
             f"{name}: {self.estimate[i]:.6g} [{self.lower[i]:.6g}, {self.upper[i]:.6g}], p = {self.p_value[i]:.4g}"
             for i, name in enumerate(self.names)
         ]
-        return "\n".join(rows)
+        if self.bias is not None:
+            rows = [f"{row}, estimated bias {bias:.4g}" for row, bias in zip(rows, self.bias, strict=True)]
+        return with_notes("\n".join(rows), self.notes)
 
 
 def parse_hypotheses(hypotheses: Any, names: Sequence[str], value: Any = None) -> tuple[Doubles, Doubles]:
@@ -273,10 +285,11 @@ def wald(
     chi_square = float(np.sum(projected**2 / values))
     texts = describe(matrix, right, model.names)
     if distribution == "chi2":
-        return TestResult(chi_square, float(chdtrc(count, chi_square)), (float(count),), "chi2", texts, found.kind)
+        p_value = float(chdtrc(count, chi_square))
+        return TestResult(chi_square, p_value, (float(count),), "chi2", texts, found.kind, found.notes)
     statistic, df = chi_square / count, float(found.df)
     p_value = float(fdtrc(count, df, statistic))
-    return TestResult(statistic, p_value, (float(count), df), "F", texts, found.kind)
+    return TestResult(statistic, p_value, (float(count), df), "F", texts, found.kind, found.notes)
 
 
 def contrast(
@@ -311,9 +324,9 @@ def contrast(
         t = (estimate - right) / error
     reach = half_width(level, found.df) * error
     names = describe(matrix, right if np.any(right) else None, model.names)
-    return Contrast(
-        estimate, error, t, two_sided(t, found.df), estimate - reach, estimate + reach, level, names, found.kind
-    )
+    p_value, bounds = two_sided(t, found.df), (estimate - reach, estimate + reach)
+    bias = None if found.bias is None else matrix @ found.bias
+    return Contrast(estimate, error, t, p_value, *bounds, level, names, found.kind, bias, found.notes)
 
 
 def nested(larger: FittedModel, smaller: FittedModel, target: int, weights: str) -> TestResult:
