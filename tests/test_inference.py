@@ -476,3 +476,33 @@ def test_no_result_of_a_penalised_fit_is_silent():
     prediction, lower, upper = model.predict_interval(X)
     assert (lower <= prediction).all()
     assert (prediction <= upper).all()
+
+
+@pytest.mark.parametrize("value", [3.3, 0.0, 1e9, 1 / 3])
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_a_constant_target_has_no_test(value, alpha):
+    X, _ = data(n=60)
+    y = np.full(60, value)
+    model = Ridge(alpha).fit(X, y) if alpha else LinearRegression().fit(X, y)
+    summary = model.summary()
+    found = [summary.t, summary.p_value, [summary.f_statistic, summary.f_p_value, summary.r2, summary.adjusted_r2]]
+    found += [model.contrast("x0").p_value, [model.f_test("x0").p_value, model.wald_test("x0, x1").statistic]]
+    for kind in ("HC3", "CRV3"):
+        robust = model.summary(covariance=kind, X=X, y=y, groups=np.arange(60) % 12)
+        found += [robust.t, robust.p_value, [robust.f_statistic]]
+    assert np.isnan(np.concatenate(found)).all()
+    assert summary.notes[0].startswith("y does not vary") or summary.notes[1].startswith("y does not vary")
+    assert "exact" not in str(summary)
+    if not alpha:
+        compared = model.compare(LinearRegression().fit(X[:, :1], y))
+        assert np.isnan(compared.p_value)
+        assert "does not vary" in str(compared)
+
+
+def test_a_target_that_varies_little_is_tested():
+    X, y = data(n=60)
+    near, far = (LinearRegression().fit(X, shift + 1e-4 * y).summary() for shift in (0.0, 1e6))
+    assert_allclose(near.f_statistic, far.f_statistic, rtol=1e-4)
+    through_zero = LinearRegression(fit_intercept=False).fit(X, np.full(60, 3.3)).summary()
+    assert np.isfinite(through_zero.t).all()
+    assert through_zero.f_p_value < 1e-10

@@ -16,12 +16,13 @@ from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows
 from mlcraft.uncertainty._sandwich import CLUSTERED, HETEROSCEDASTIC, Options, Sandwich, bread_about_mean, count_text
 
-__all__ = ["KINDS", "Covariance", "Options", "covariance", "stacked"]
+__all__ = ["KINDS", "NO_VARIATION", "Covariance", "Options", "covariance", "stacked"]
 
 Doubles = NDArray[np.float64]
 
 ALIASES = {"nonrobust": "classical", "cluster": "CR1S", "newey-west": "HAC", "white": "HC0", "jackknife": "CRV3"}
 KINDS = ("classical", *HETEROSCEDASTIC, *CLUSTERED, "HAC")
+NO_VARIATION = "{} does not vary: there is nothing to explain, so tests have no statistic."
 WEIGHTS = ("analytic", "frequency", "sampling")
 
 
@@ -175,6 +176,8 @@ def covariance(model: FittedModel, kind: str, rows: FitRows | None, options: Opt
         found = _robust(model, geometry, kind, rows, options, target)
     turned = _about_zero(found.matrix, geometry)
     notes = found.notes + _general_notes(model, geometry, options)
+    if not model.varies(target):
+        notes = (NO_VARIATION.format(model.target_names[target]), *notes)
     shown = turned
     if not geometry.full:
         shown = np.where(np.outer(geometry.identified, geometry.identified), turned, np.nan)

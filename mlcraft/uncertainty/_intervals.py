@@ -18,6 +18,7 @@ __all__ = [
     "half_width",
     "intervals",
     "prediction_interval",
+    "t_ratio",
     "two_sided",
     "with_notes",
 ]
@@ -39,6 +40,12 @@ def half_width(level: float, df: Any) -> Any:
     if np.ndim(df) == 0 and not df > 0:
         return np.nan
     return stdtrit(df, 0.5 + 0.5 * checked_level(level))
+
+
+def t_ratio(estimate: Doubles, error: Doubles, varies: bool) -> Doubles:
+    """Return estimate / error; NaN where nothing was estimated: no error at all, or a y that does not vary."""
+    ratio: Doubles = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=(error > 0) & varies)
+    return ratio
 
 
 def two_sided(t: Doubles, df: Any) -> Doubles:

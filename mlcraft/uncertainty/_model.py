@@ -18,6 +18,7 @@ __all__ = ["FittedModel", "Geometry", "model_of"]
 
 Doubles = NDArray[np.float64]
 INTERCEPT = "intercept"
+ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a mean, relative to its size
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,26 @@ class FittedModel:
         sums = self.checked_sums()
         unknown = sums.log_weight == 0.0 and self._usable_factor().weight_sum != sums.n_samples
         return float("nan") if unknown else float(sums.log_weight)
+
+    def varies(self, target: int = 0) -> bool:
+        """
+        Tell whether a target varies by more than the rounding of its values.
+
+        Parameters
+        ----------
+        target : int, default=0
+            Which target.
+
+        Returns
+        -------
+        bool
+        """
+        if self.sums is None:
+            return True
+        rounding = 0.0
+        if self.factor is not None and not self.factor.dual:
+            rounding = self.factor.weight_sum * (ROUNDING * float(self.sums.y_mean[target])) ** 2
+        return bool(self.sums.total[target] > rounding)
 
     def checked_sums(self) -> Any:
         if self.sums is None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.uncertainty._covariance import Covariance
-from mlcraft.uncertainty._intervals import checked_level, half_width, two_sided
+from mlcraft.uncertainty._intervals import checked_level, half_width, t_ratio, two_sided
 from mlcraft.uncertainty._model import FittedModel
 from mlcraft.uncertainty._tests import wald
 
@@ -294,8 +294,8 @@ def summarise(model: FittedModel, found: list[Covariance], targets: Sequence[int
 def _one(model: FittedModel, found: Covariance, target: int, level: float) -> TargetSummary:
     geometry, sums, weights = model.geometry(target), model.checked_sums(), found.weights
     coef, error, df = model.parameters[target], found.standard_errors, float(found.df)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = coef / error
+    varies = model.varies(target)
+    t = t_ratio(coef, error, varies)
     reach = half_width(level, df) * error
     n, left_df, variance = (
         model.n_observations(weights),
@@ -303,7 +303,7 @@ def _one(model: FittedModel, found: Covariance, target: int, level: float) -> Ta
         model.variance(target, weights),
     )
     residual, total = float(sums.residual[target]), float(sums.total[target])
-    r2 = 1.0 - residual / total if total > 0 else np.nan
+    r2 = 1.0 - residual / total if varies else np.nan
     adjusted = 1.0 - (1.0 - r2) * (n - geometry.has_intercept) / left_df if left_df > 1e-9 else np.nan
     log_likelihood, aic, bic = _likelihood(model, geometry.effective_df, residual, n, weights)
     statistic, p_value, f_df = _overall_test(model, found, target, total, residual, variance)
@@ -350,7 +350,7 @@ def _overall_test(
 
     geometry = model.geometry(target)
     rank, df = geometry.rank, float(found.df)
-    if geometry.alpha > 0 or rank == 0 or not df > 0:
+    if geometry.alpha > 0 or rank == 0 or not df > 0 or not model.varies(target):
         return np.nan, np.nan, (float(rank), df)
     if found.kind == "classical":
         statistic = (total - residual) / rank / variance if variance > 0 else np.inf
@@ -395,12 +395,16 @@ def _warnings(
             f"Few rows: {n:.6g} for {parameters:.4g} parameters. Intervals lean on normal errors, and R2 flatters; "
             "look at the adjusted one."
         )
-    exact = [model.target_names[t] for t in targets if sums.residual[t] <= EXACT * sums.total[t]]
+    exact = [model.target_names[t] for t in targets if model.varies(t) and sums.residual[t] <= EXACT * sums.total[t]]
     if exact:
         warnings.append(
             f"The fit of {_list(exact)} is exact: what is left is rounding, and so are the standard errors."
         )
-    if any(np.isnan(part.f_statistic) for part in parts) and found.kind.startswith("CR") and not geometry.alpha:
+    if (
+        any(np.isnan(part.f_statistic) and model.varies(t) for t, part in zip(targets, parts, strict=True))
+        and found.kind.startswith("CR")
+        and not geometry.alpha
+    ):
         warnings.append("No F test: there must be more clusters than coefficients for it.")
     return warnings
 

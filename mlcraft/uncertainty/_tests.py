@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcraft.uncertainty._covariance import Covariance
-from mlcraft.uncertainty._intervals import half_width, two_sided, with_notes
+from mlcraft.uncertainty._covariance import NO_VARIATION, Covariance
+from mlcraft.uncertainty._intervals import half_width, t_ratio, two_sided, with_notes
 from mlcraft.uncertainty._model import FittedModel
 
 __all__ = ["Contrast", "TestResult", "contrast", "nested", "parse_hypotheses", "wald"]
@@ -269,6 +269,10 @@ def wald(
 
     _must_be_estimable(model, matrix, target)
     count = len(matrix)
+    if not model.varies(target):
+        df = (float(count), float(found.df)) if distribution == "F" else (float(count),)
+        texts = describe(matrix, right, model.names)
+        return TestResult(np.nan, np.nan, df, distribution, texts, found.kind, found.notes)
     difference = matrix @ model.parameters[target] - right
     middle = found.of(matrix)
     size = np.sqrt(np.abs(np.diagonal(middle)))
@@ -320,8 +324,7 @@ def contrast(
     _must_be_estimable(model, matrix, target)
     estimate = matrix @ model.parameters[target]
     error = np.sqrt(np.maximum(np.diagonal(found.of(matrix)), 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = (estimate - right) / error
+    t = t_ratio(estimate - right, error, model.varies(target))
     reach = half_width(level, found.df) * error
     names = describe(matrix, right if np.any(right) else None, model.names)
     p_value, bounds = two_sided(t, found.df), (estimate - reach, estimate + reach)
@@ -368,7 +371,10 @@ def nested(larger: FittedModel, smaller: FittedModel, target: int, weights: str)
     if extra < 0.5 or missing or gain < -1e-8 * float(second.residual[target]):
         reason = f"only the other one has {', '.join(missing)}" if missing else "it must have fewer parameters"
         raise ValueError(f"the model to compare with must be nested in this one: {reason}")
+    notes = () if larger.varies(target) else (NO_VARIATION.format(larger.target_names[target]),)
     variance = larger.variance(target, weights)
-    statistic = max(gain, 0.0) / extra / variance
+    statistic = np.nan
+    if not notes:
+        statistic = max(gain, 0.0) / extra / variance if variance > 0 else np.inf
     dropped = tuple(f"{name} = 0" for name in larger.names if name not in smaller.names)
-    return TestResult(statistic, float(fdtrc(extra, df, statistic)), (extra, df), "F", dropped, "classical")
+    return TestResult(statistic, float(fdtrc(extra, df, statistic)), (extra, df), "F", dropped, "classical", notes)
