@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse, stats
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from test_reference_nist import CONSTRUCTED, REGRESSIONS, digits, regression
 
@@ -506,3 +507,41 @@ def test_a_target_that_varies_little_is_tested():
     through_zero = LinearRegression(fit_intercept=False).fit(X, np.full(60, 3.3)).summary()
     assert np.isfinite(through_zero.t).all()
     assert through_zero.f_p_value < 1e-10
+
+
+CHANGES = {
+    "without": (LinearRegression(), {"fit_intercept": False}),
+    "with": (LinearRegression(fit_intercept=False), {"fit_intercept": True}),
+    "positive": (LinearRegression(), {"positive": True}),
+    "penalty": (Ridge(3.0), {"alpha": 50.0, "fit_intercept": False}),
+    "penalties": (Ridge([1.0, 9.0]), {"alpha": [50.0, 0.0]}),
+    "one for two": (Ridge([1.0, 9.0]), {"alpha": 2.0}),
+    "search": (RidgeCV(alphas=[0.1, 5.0]), {"alphas": [70.0], "fit_intercept": False}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_parameters_set_after_the_fit_are_for_the_next_one(name):
+    estimator, changes = CHANGES[name]
+    X, y = data(n=40)
+    targets = np.column_stack([y, np.sin(y)]) if isinstance(getattr(estimator, "alpha", 0.0), list) else y
+    model = clone(estimator).fit(X, targets)
+
+    def told():
+        robust = model.cov_params_("HC3", X=X, y=targets)
+        yield str(model.summary())
+        yield np.asarray(robust).tobytes()
+        yield np.asarray(model.predict_interval(X[:3])).tobytes()
+        yield model.leverage_(X).tobytes()
+        yield model.loo_predict_(X, targets).tobytes()
+        yield model.influence_(X, targets).cooks_distance.tobytes()
+        yield model.importance_().rss_increase.tobytes()
+
+    before = list(told())
+    model.set_params(**changes)
+    assert list(told()) == before
+    if name == "positive":
+        assert not model_of(model).positive
+        bound = LinearRegression(positive=True).fit(X, y).set_params(positive=False)
+        with pytest.raises(ValueError, match="held non-negative"):
+            bound.summary()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft.plots._drawing import ALARM, BAND, INK, STRONG, cloud, make_axes, name_points, plain, settle, short
+from mlcraft.uncertainty._model import model_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,7 +216,7 @@ def qq(
     shown = _thinned(n)
     at = rank[shown]
     expected = stdtrit(df, (at - 0.5) / n)
-    narrower = _shrinkage((at - 0.5) / n, bool(model.fit_intercept))
+    narrower = _shrinkage((at - 0.5) / n, model_of(model).has_intercept)
     low, high = (
         expected + narrower * (stdtrit(df, betaincinv(at, n + 1.0 - at, share)) - expected)
         for share in (tail, 1.0 - tail)

@@ -265,15 +265,17 @@ def model_of(estimator: Any) -> FittedModel:
     intercept = np.asarray(to_numpy(fitted["intercept_"])[0], dtype=np.float64)
     names = fitted.get("feature_names_in_")
     factor = getattr(estimator, "factor_", None)
+    kept = fitted.get("_kept")
+    with_intercept = getattr(kept, "fit_intercept", None)
     return FittedModel(
         coef=coef.reshape(n_targets, -1),
         intercept=np.broadcast_to(intercept.ravel(), (n_targets,)),
-        has_intercept=bool(estimator.fit_intercept),
+        has_intercept=bool(estimator.fit_intercept if with_intercept is None else with_intercept),
         feature_names=tuple(f"x{j}" for j in range(coef.shape[-1])) if names is None else tuple(map(str, names)),
         factor=factor,
         sums=getattr(estimator, "sums_of_squares_", None),
-        alpha=_penalties(estimator, factor, n_targets),
-        positive=bool(getattr(estimator, "positive", False)),
+        alpha=_penalties(estimator, kept, n_targets),
+        positive=_held_non_negative(estimator, kept),
         condition=float(fitted.get("condition_", np.nan)),
         single_target=coef.ndim == 1 and intercept.ndim == 0,
         title=type(estimator).__name__,
@@ -281,10 +283,17 @@ def model_of(estimator: Any) -> FittedModel:
     )
 
 
-def _penalties(estimator: Any, factor: Factor | None, n_targets: int) -> Doubles:
-    """One penalty for each target: those that a search has chosen, else those given, else that of the factor."""
-    given = estimator.__dict__.get("alpha_", getattr(estimator, "alpha", 0.0))
+def _held_non_negative(estimator: Any, kept: Any) -> bool:
+    """Whether the fit held coefficients non-negative: only such a fit has no factor, only moments."""
+    if kept is None or kept.factor is None:
+        return bool(getattr(estimator, "positive", False)) or getattr(kept, "moments", None) is not None
+    return False
+
+
+def _penalties(estimator: Any, kept: Any, n_targets: int) -> Doubles:
+    """One penalty for each target: those of the fit, whatever the estimator's parameter says by now."""
+    given = getattr(kept, "alpha", None)
+    if given is None:  # nobody has told
+        given = estimator.__dict__.get("alpha_", getattr(estimator, "alpha", 0.0))
     penalties = np.asarray(to_numpy(given)[0], dtype=np.float64).ravel()
-    if penalties.size == 1 and factor is not None and "alpha_" not in estimator.__dict__:
-        penalties = np.array([factor.alpha])  # of the fit, whatever the parameter says by now
     return np.broadcast_to(penalties, (n_targets,)) if penalties.size == 1 else penalties
