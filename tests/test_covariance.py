@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from registry import STORAGES
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from mlcraft import _core
@@ -391,3 +392,55 @@ def test_refusals_say_why(case):
     model, arguments, message = refused()[case]
     with pytest.raises(ValueError, match=message):
         model.cov_params_(**arguments)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+def test_a_coefficient_that_one_cluster_determines(intercept, storage):
+    """No error for it from the others; the errors of the rest are those of refits without each cluster."""
+    X, y, _, _ = data()
+    groups = np.random.default_rng(3).integers(0, 6, len(y))
+    D = np.column_stack([X, groups == 2]).astype(float)
+    rows = {"X": storage(D), "y": y, "groups": np.array(list("abcdef"))[groups]}
+    model = LinearRegression(fit_intercept=intercept).fit(rows["X"], y)
+    moves = []
+    for g in range(6):
+        kept = groups != g
+        columns = slice(0, 4) if g == 2 else slice(None)
+        moves.append(
+            LinearRegression(fit_intercept=intercept).fit(D[kept, columns], y[kept]).coef_[:4] - model.coef_[:4]
+        )
+    jackknife = np.sqrt(5 / 6 * (np.array(moves) ** 2).sum(axis=0))
+    for kind, scale in (("CRV3", 1.0), ("CR3", np.sqrt(6 / 5))):
+        found = model.cov_params_(kind, **rows)
+        errors = found.standard_errors
+        assert_allclose(errors[intercept:-1], scale * jackknife, rtol=1e-7)
+        assert np.isnan(errors[-1])
+        assert np.isfinite(errors[:-1]).all()
+        assert any(note.startswith("Cluster c alone determines x4: without it") for note in found.notes)
+        assert np.isnan(model.contrast("x4 - x0", covariance=found).standard_error).all()
+        assert np.isfinite(model.contrast("x1 - x0", covariance=found).standard_error).all()
+        assert np.isfinite(model.f_test("x0, x1", covariance=found).p_value)
+        with pytest.raises(ValueError, match=f"the {kind} covariance says nothing of x4"):
+            model.f_test("x0, x4", covariance=found)
+        new = model.predict_interval(storage(D), covariance=found)
+        assert (np.isnan(new.upper) == (groups == 2)).all()
+        assert "alone determines x4" in str(model.summary(covariance=found))
+    found = model.cov_params_("CR2", **rows)
+    assert np.isfinite(found.standard_errors).all()
+    assert any("Cluster c alone determines x4: its rows fit themselves" in note for note in found.notes)
+    penalised = Ridge(1.0, fit_intercept=intercept).fit(rows["X"], y).cov_params_("CRV3", **rows)
+    assert np.isfinite(penalised.standard_errors).all()
+
+
+def test_clusters_with_a_column_each():
+    X, y, _, _ = data()
+    groups = np.random.default_rng(3).integers(0, 9, len(y))
+    D = np.column_stack([X, groups[:, np.newaxis] == np.arange(1, 9)]).astype(float)
+    found = LinearRegression().fit(D, y).cov_params_("CRV3", X=D, y=y, groups=groups)
+    assert (np.isnan(found.standard_errors) == [True, *[False] * 4, *[True] * 8]).all()
+    text = "Clusters 0, 1, 2, 3, 4 and 4 more alone determine intercept, x4, x5, x6, x7 and 4 more"
+    assert any(note.startswith(text) for note in found.notes)
+    ways = np.column_stack([groups, np.arange(len(y)) % 7])
+    both = LinearRegression().fit(D, y).cov_params_("CRV3", X=D, y=y, groups=ways)
+    assert np.isnan(both.standard_errors[5:]).all()

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows
-from mlcraft.uncertainty._sandwich import CLUSTERED, HETEROSCEDASTIC, Options, Sandwich, bread_about_mean, count_text
+from mlcraft.uncertainty._sandwich import (
+    CLUSTERED,
+    HETEROSCEDASTIC,
+    Options,
+    Sandwich,
+    Unknown,
+    bread_about_mean,
+    count_text,
+)
 
 __all__ = ["KINDS", "NO_VARIATION", "Covariance", "Options", "covariance", "stacked"]
 
@@ -63,6 +71,7 @@ class Covariance:
     centred: Doubles = field(default_factory=lambda: np.empty((0, 0)), repr=False)
     mean: Doubles | None = field(default=None, repr=False)
     blocks: tuple[Covariance, ...] = field(default=(), repr=False)
+    unknown: Unknown | None = field(default=None, repr=False)
 
     def for_target(self, target: int, model: FittedModel) -> Covariance:
         """
@@ -104,6 +113,9 @@ class Covariance:
             turned = contrasts.copy()
             turned[:, 1:] -= contrasts[:, :1] * self.mean
         product: Doubles = turned @ self.centred @ turned.T
+        if self.unknown is not None:
+            lost = self.unknown.concerns(turned)
+            product[lost] = product[:, lost] = np.nan
         return product
 
     @property
@@ -179,8 +191,14 @@ def covariance(model: FittedModel, kind: str, rows: FitRows | None, options: Opt
     if not model.varies(target):
         notes = (NO_VARIATION.format(model.target_names[target]), *notes)
     shown = turned
-    if not geometry.full:
-        shown = np.where(np.outer(geometry.identified, geometry.identified), turned, np.nan)
+    known = geometry.identified
+    if found.unknown is not None:
+        contrasts = np.eye(len(known))
+        if geometry.has_intercept:
+            contrasts[0, 1:] = -geometry.mean
+        known = known & ~found.unknown.concerns(contrasts)
+    if not known.all():
+        shown = np.where(np.outer(known, known), turned, np.nan)
     bias = _bias(model, geometry, target) if geometry.alpha > 0 else None
     return replace(
         found,
@@ -274,7 +292,9 @@ def _robust(
         found = sandwich.heteroscedastic(kind)
     else:
         found = sandwich.serial() if kind == "HAC" else sandwich.clustered(kind)
-    return Covariance(found.matrix, kind, found.correction, found.df, model.names, notes=found.notes)
+    return Covariance(
+        found.matrix, kind, found.correction, found.df, model.names, notes=found.notes, unknown=found.unknown
+    )
 
 
 def stacked(parts: list[Covariance]) -> Covariance:

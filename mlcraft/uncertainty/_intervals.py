@@ -235,6 +235,11 @@ def _variances(model: FittedModel, found: Covariance, X: Any, target: int) -> tu
     if geometry.has_intercept:
         variance += found.centred[0, 0] + 2.0 * along[:, 1]
     prediction = along[:, 0] + (model.intercept[target] + mean @ coef[0])
+    if found.unknown is not None:
+        rows = _with_constant(geometry, X)
+        if geometry.has_intercept:
+            rows[:, 1:] -= mean
+        variance[found.unknown.concerns(rows)] = np.nan
     if not geometry.full:
         variance[~_determined(geometry, X)] = np.nan
     return prediction, variance
@@ -242,8 +247,11 @@ def _variances(model: FittedModel, found: Covariance, X: Any, target: int) -> tu
 
 def _determined(geometry: Any, X: Any) -> NDArray[np.bool_]:
     """Which rows lie where the fit says something, although columns depend on each other."""
-    dense = np.asarray(X.todense() if not isinstance(X, np.ndarray) else X, dtype=np.float64)
-    if geometry.has_intercept:
-        dense = np.column_stack([np.ones(len(dense)), dense])
-    answer: NDArray[np.bool_] = geometry.estimable(dense)
+    answer: NDArray[np.bool_] = geometry.estimable(_with_constant(geometry, X))
     return answer
+
+
+def _with_constant(geometry: Any, X: Any) -> Doubles:
+    """Return the rows as combinations of the parameters."""
+    dense = np.array(X.todense() if not isinstance(X, np.ndarray) else X, dtype=np.float64)
+    return np.column_stack([np.ones(len(dense)), dense]) if geometry.has_intercept else dense

@@ -14,7 +14,7 @@ from mlcraft.uncertainty._checked_rows import Rows
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._row_effects import least_norm_root, polished_root
 
-__all__ = ["FitRows", "encode_groups", "renumbered"]
+__all__ = ["FitRows", "encode_groups", "renumbered", "ways_of"]
 
 Doubles = NDArray[np.float64]
 ALWAYS_POLISHED = 1 << 20  # elements of X up to which a second pass costs next to nothing
@@ -196,6 +196,14 @@ def _mean(geometry: Geometry) -> Doubles | None:
     return geometry.mean if geometry.has_intercept else None
 
 
+def ways_of(groups: Any) -> list[NDArray[Any]]:
+    """Return the labels of each way of clustering."""
+    if isinstance(groups, (list, tuple)) and groups and np.ndim(groups[0]) == 1:
+        return [np.asarray(way) for way in groups]
+    table = np.asarray(groups)
+    return [table] if table.ndim == 1 else list(table.T)
+
+
 def encode_groups(groups: Any, n_samples: int) -> list[NDArray[np.intp]]:
     """
     Give the clusters of each way of clustering a number.
@@ -216,13 +224,8 @@ def encode_groups(groups: Any, n_samples: int) -> list[NDArray[np.intp]]:
     ValueError
         If the labels do not fit the rows, or some are missing.
     """
-    if isinstance(groups, (list, tuple)) and groups and np.ndim(groups[0]) == 1:
-        ways = [np.asarray(way) for way in groups]
-    else:
-        table = np.asarray(groups)
-        ways = [table] if table.ndim == 1 else list(table.T)
     found = []
-    for way in ways:
+    for way in ways_of(groups):
         if way.shape != (n_samples,):
             raise ValueError(f"groups must hold one label for each of the {n_samples} rows, got shape {way.shape}")
         missing = way != way  # NaN and NaT differ from themselves

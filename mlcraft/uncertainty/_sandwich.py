@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft.uncertainty._geometry import ESTIMABLE
 from mlcraft.uncertainty._model import FittedModel, Geometry
-from mlcraft.uncertainty._rows import FitRows, encode_groups, renumbered
+from mlcraft.uncertainty._rows import FitRows, encode_groups, renumbered, ways_of
 
 __all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text"]
 
@@ -22,6 +23,7 @@ HETEROSCEDASTIC = ("HC0", "HC1", "HC2", "HC3", "HC4")
 CLUSTERED = ("CR0", "CR1", "CR1S", "CR2", "CR3", "CRV3")
 LEVERAGE_ONE = 1e-9  # closer to one than this, a row fits itself and its residual is rounding
 FEW_CLUSTERS = 40
+NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,41 @@ class SandwichResult:
     correction: str
     df: float
     notes: tuple[str, ...] = ()
+    unknown: Unknown | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """
+    What a covariance cannot tell: combinations of parameters that are not determined without one of the clusters.
+
+    Attributes
+    ----------
+    root : ndarray of shape (n_parameters, rank)
+        Square root of the bread, for (prediction at the mean, coef).
+    directions : ndarray of shape (n_directions, rank)
+        Unit vectors, in coordinates where the bread is the identity, along which one cluster alone has rows.
+    """
+
+    root: Doubles
+    directions: Doubles
+
+    def concerns(self, contrasts: Doubles) -> NDArray[np.bool_]:
+        """
+        Tell which combinations of (prediction at the mean, coef) are among them.
+
+        Parameters
+        ----------
+        contrasts : ndarray of shape (n_contrasts, n_parameters)
+
+        Returns
+        -------
+        ndarray of bool of shape (n_contrasts,)
+        """
+        turned = contrasts @ self.root
+        share = np.abs(turned @ self.directions.T).max(axis=1, initial=0.0)
+        answer: NDArray[np.bool_] = share > ESTIMABLE * np.linalg.norm(turned, axis=1)
+        return answer
 
 
 def bread_about_mean(geometry: Geometry) -> Doubles:
@@ -131,6 +168,7 @@ class Sandwich:
         ways = encode_groups(self.options.groups, len(self.score))
         counted = self.rows.counted
         total, correction, counts = np.zeros_like(self.geometry.bread), "", []
+        alone: list[tuple[str, Doubles]] = []
         for size in range(1, len(ways) + 1):
             for chosen in combinations(ways, size):
                 codes, count = _joined(chosen, counted)
@@ -138,7 +176,7 @@ class Sandwich:
                     counts.append(count)
                     if count < 2:
                         raise ValueError("groups has one cluster only; there must be at least two")
-                matrix, correction = self._one_way(kind, codes, count)
+                matrix, correction = self._one_way(kind, codes, count, alone)
                 total += matrix if size % 2 else -matrix
         notes = [f"Clusters: {' and '.join(map(str, counts))}; t distribution with {min(counts) - 1} df."]
         if min(counts) < FEW_CLUSTERS and kind not in ("CR2", "CR3", "CRV3"):
@@ -148,12 +186,35 @@ class Sandwich:
         if len(ways) > 1:
             correction = f"{correction}, for each way"
             total = _made_possible(total, notes)
-        return SandwichResult(total, correction, float(min(counts) - 1), tuple(notes))
+        unknown = None
+        if alone:
+            unknown = Unknown(_root(self.geometry), np.concatenate([directions for _, directions in alone]))
+            notes.append(self._note_of_lonely_clusters(kind, [label for label, _ in alone], unknown))
+        left = None if kind == "CR2" else unknown
+        return SandwichResult(total, correction, float(min(counts) - 1), tuple(notes), left)
 
-    def _one_way(self, kind: str, codes: NDArray[np.intp], count: int) -> tuple[Doubles, str]:
+    def _note_of_lonely_clusters(self, kind: str, labels: list[str], unknown: Unknown) -> str:
+        contrasts = np.eye(len(self.model.names))
+        if self.geometry.has_intercept:
+            contrasts[0, 1:] = -self.geometry.mean
+        concerned = unknown.concerns(contrasts) & self.geometry.identified
+        names = [name for name, lost in zip(self.model.names, concerned, strict=True) if lost]
+        one = len(dict.fromkeys(labels)) == 1
+        head = f"{'Cluster' if one else 'Clusters'} {some_of(labels)} alone {'determines' if one else 'determine'} "
+        head += f"{some_of(names) or 'a combination of coefficients'}: "
+        if kind == "CR2":
+            return head + (
+                "its rows fit themselves there, their residuals are zero whatever y is, and what they add to the "
+                "covariance is not in it. These standard errors are too small."
+            )
+        return head + f"without it nothing determines them, so {kind} has no standard errors for them (NaN)."
+
+    def _one_way(
+        self, kind: str, codes: NDArray[np.intp], count: int, alone: list[tuple[str, Doubles]]
+    ) -> tuple[Doubles, str]:
         scores = self.rows.cluster_scores(self.geometry, self.score, codes, count)
         if kind in ("CR2", "CR3", "CRV3"):
-            moves = self._moves(kind, scores, codes, count)
+            moves = self._moves(kind, scores, codes, count, alone)
             scale = (count - 1) / count if kind == "CRV3" else 1.0
             return scale * (moves.T @ moves), _CLUSTER_CORRECTIONS[kind]
         scale = 1.0
@@ -164,13 +225,16 @@ class Sandwich:
         correction = _CLUSTER_CORRECTIONS[kind].replace("- p", f"- {count_text(self.geometry)}")
         return scale * self._around(scores.T @ scores), correction
 
-    def _moves(self, kind: str, scores: Doubles, codes: NDArray[np.intp], count: int) -> Doubles:
+    def _moves(
+        self, kind: str, scores: Doubles, codes: NDArray[np.intp], count: int, alone: list[tuple[str, Doubles]]
+    ) -> Doubles:
         """
         How far each cluster moves the coefficients, of shape (count, n_parameters).
 
         In coordinates where the bread is the identity, with K the Gram matrix of the cluster and s its score, leaving
         the cluster out moves the coefficients by (I - K)^-1 s exactly (MacKinnon, Nielsen and Webb 2023): CR3 and CRV3.
-        CR2 has (I - K)^-1/2 s (Bell and McCaffrey 2002).
+        CR2 has (I - K)^-1/2 s (Bell and McCaffrey 2002). Directions that only one cluster determines are added to
+        `alone`, with the label of the cluster.
         """
         root = _root(self.geometry)
         whitened = scores @ root
@@ -179,11 +243,28 @@ class Sandwich:
             values, vectors = np.linalg.eigh(root.T @ grams @ root)
             left = 1.0 - values
             inverse = 1.0 / power(np.maximum(left, LEVERAGE_ONE))
-            inverse[left <= LEVERAGE_ONE] = 0.0  # directions that only this cluster determines
+            lonely = left <= LEVERAGE_ONE
+            inverse[lonely] = 0.0
+            for g in np.flatnonzero(lonely.any(axis=1)).tolist():
+                alone.append((self._label(codes, first + g), vectors[g].T[lonely[g]]))
             part = whitened[first : first + len(grams), :, np.newaxis]
             moved = vectors @ (inverse[:, :, np.newaxis] * (np.swapaxes(vectors, 1, 2) @ part))
             whitened[first : first + len(grams)] = moved[:, :, 0]
         return whitened @ root.T
+
+    def _label(self, codes: NDArray[np.intp], code: int) -> str:
+        """Name of a cluster: the label of its rows, or the labels of several ways."""
+        rows = np.flatnonzero((codes == code) & (True if self.rows.counted is None else self.rows.counted))
+        ways = ways_of(self.options.groups)
+        joint = [way for way in ways if (way[rows] == way[rows[0]]).all()]
+        return " x ".join(str(way[rows[0]]) for way in joint)
+
+
+def some_of(names: list[str]) -> str:
+    """Write some names out, each once."""
+    names = list(dict.fromkeys(names))
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + more
 
 
 _HC_CORRECTIONS = {

@@ -405,7 +405,7 @@ def _warnings(
         and found.kind.startswith("CR")
         and not geometry.alpha
     ):
-        warnings.append("No F test: there must be more clusters than coefficients for it.")
+        warnings.append("No F test: it needs more clusters than coefficients, and none that one cluster determines.")
     return warnings
 
 

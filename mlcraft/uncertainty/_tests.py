@@ -270,11 +270,17 @@ def wald(
     _must_be_estimable(model, matrix, target)
     count = len(matrix)
     if not model.varies(target):
-        df = (float(count), float(found.df)) if distribution == "F" else (float(count),)
+        freedom = (float(count), float(found.df))[: 2 if distribution == "F" else 1]
         texts = describe(matrix, right, model.names)
-        return TestResult(np.nan, np.nan, df, distribution, texts, found.kind, found.notes)
+        return TestResult(np.nan, np.nan, freedom, distribution, texts, found.kind, found.notes)
     difference = matrix @ model.parameters[target] - right
     middle = found.of(matrix)
+    lost = np.isnan(np.diagonal(middle))
+    if lost.any():
+        raise ValueError(
+            f"the {found.kind} covariance says nothing of {describe(matrix[lost][:1], None, model.names)[0]}: one "
+            "cluster alone determines it"
+        )
     size = np.sqrt(np.abs(np.diagonal(middle)))
     size[size == 0] = 1.0
     values, vectors = np.linalg.eigh(middle / size / size[:, np.newaxis])
