@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,13 @@ _DIMENSIONS = {"x_mean": 1, "y_mean": 1, "xx": 2, "xy": 2, "yy": 1, "x_low": 1, 
 def write_moments(path: str, gathered: Gathered, names: NDArray[Any] | None) -> None:
     """Write moments and column names; readers of `path` see the old file or the new one."""
     core = gathered.core
-    weight_sum, x_mean, y_mean, xx, xy, yy, n_samples, _, x_low, y_low, noise = core.__getstate__()
+    weight_sum, x_mean, y_mean, xx, xy, yy, n_samples, _, x_low, y_low, noise, log_weight, *_ = core.__getstate__()
     header = {
         "written_by": f"mlcraft {_core.__version__}",
         "kind": _KIND,
         "n_samples": n_samples,
         "weight_sum": weight_sum,
+        "log_weight": None if math.isnan(log_weight) else log_weight,
         "dtype": gathered.dtype.name,
         "n_dimensions": gathered.n_dimensions,
         "feature_names": None if names is None else [str(name) for name in names],
@@ -46,16 +48,31 @@ def _restored(header: dict[str, Any], arrays: list[NDArray[Any]]) -> tuple[Gathe
     if header.get("kind") != _KIND:
         raise ModelFileError("it holds something else; models are read by mlcraft.load_model")
     n_samples, weight_sum, names = (header.get(key) for key in ("n_samples", "weight_sum", "feature_names"))
+    log_weight = header.get("log_weight")
     dtype, n_dimensions = header.get("dtype"), header.get("n_dimensions")
     if type(n_samples) is not int or n_samples < 0 or type(weight_sum) is not float or weight_sum < 0:
         raise ModelFileError("its numbers of rows are wrong")
+    if log_weight is None:
+        log_weight = math.nan
+    if type(log_weight) is not float or math.isinf(log_weight):
+        raise ModelFileError("its sum of the logarithms of the weights is wrong")
     if dtype not in ("float32", "float64") or n_dimensions not in (1, 2):
         raise ModelFileError("its types are wrong")
     if [(array.dtype.name, array.ndim) for array in arrays] != [("float64", ndim) for ndim in _DIMENSIONS.values()]:
         raise ModelFileError("its arrays have wrong types")
     x_mean, y_mean, xx, xy, yy, x_low, y_low, noise = arrays
     core = _core.Moments(
-        weight_sum, x_mean, y_mean, xx, xy, yy, samples=n_samples, x_low=x_low, y_low=y_low, noise=noise
+        weight_sum,
+        x_mean,
+        y_mean,
+        xx,
+        xy,
+        yy,
+        samples=n_samples,
+        x_low=x_low,
+        y_low=y_low,
+        noise=noise,
+        log_weight=log_weight,
     )
     n_features, n_targets = len(x_mean), len(y_mean)
     if n_features == 0 or n_targets == 0 or (n_dimensions == 1 and n_targets != 1):

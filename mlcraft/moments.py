@@ -7,22 +7,16 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from mlcraft._engine.batches import fold_rows, frame_parts
-from mlcraft._engine.gathered import Gathered, GatheredNumbers, gather
+from mlcraft._engine.gathered import Columns, Gathered, GatheredNumbers, gather
+from mlcraft._engine.locks import lock_of
 from mlcraft._engine.moments import check_same_columns, with_rows
 from mlcraft._model_container import ModelFileError
 from mlcraft._moments_file import read_moments, write_moments
 
 __all__ = ["Moments"]
-
-
-class _Columns(BaseEstimator):  # type: ignore[misc]
-    """Bearer of the names and number of columns, for scikit-learn's checks and their words."""
-
-
-_Columns.__name__ = "Moments"  # as the errors name it
 
 
 class Moments(GatheredNumbers):
@@ -78,7 +72,7 @@ class Moments(GatheredNumbers):
     """
 
     def __init__(self) -> None:
-        self._columns = _Columns()
+        self._columns = Columns()
         self._gathered: Gathered | None = None
 
     def update(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -106,12 +100,20 @@ class Moments(GatheredNumbers):
             is changed then.
         """
         if self._gathered is None:
-            columns = _Columns()
-            self._gathered = with_rows(columns, X, y, sample_weight, gather, reset=True)
-            self._columns = columns
+            columns = Columns()
+            self._take(with_rows(columns, X, y, sample_weight, gather, reset=True), columns)
         else:
             with_rows(self._columns, X, y, sample_weight, self._gathered.add, reset=False)
         return self
+
+    def _take(self, gathered: Gathered, columns: Columns) -> None:
+        """Make moments one's own, or merge them where another thread was first."""
+        with lock_of(self):
+            if self._gathered is None:
+                self._columns, self._gathered = columns, gathered
+                return
+        check_same_columns(self._columns, columns)
+        self._gathered.merge(gathered)
 
     def merge(self, other: Moments) -> Self:
         """
@@ -135,7 +137,7 @@ class Moments(GatheredNumbers):
         if other._gathered is None:
             return self
         if self._gathered is None:
-            self._gathered, self._columns = other._gathered.copy(), _copy_of(other._columns)
+            self._take(other._gathered.copy(), other._columns.copy())
         else:
             check_same_columns(self._columns, other._columns)
             self._gathered.merge(other._gathered)
@@ -243,7 +245,7 @@ class Moments(GatheredNumbers):
         >>> (total - parts[2]).n_samples, (total - parts[2]).x_mean
         (4, array([2.]))
         """
-        columns = _Columns()
+        columns = Columns()
 
         def parts(X: Any, y: Any, weight: Any) -> list[Moments]:
             found: list[Moments] = []
@@ -258,7 +260,7 @@ class Moments(GatheredNumbers):
 
         found = with_rows(columns, X, y, sample_weight, parts, reset=True)
         for moments in found:
-            moments._columns = _copy_of(columns)
+            moments._columns = columns.copy()
         return found
 
     @classmethod
@@ -411,6 +413,8 @@ class Moments(GatheredNumbers):
         """Return moments of their own."""
         return type(self)().merge(self)
 
+    __copy__ = copy  # updates change moments in place
+
     def __add__(self, other: Any) -> Moments:
         return self.copy().merge(other) if isinstance(other, Moments) else NotImplemented
 
@@ -426,12 +430,6 @@ class Moments(GatheredNumbers):
 def _check_moments(value: Any) -> None:
     if not isinstance(value, Moments):
         raise TypeError(f"Moments can be merged with Moments, not with {type(value).__name__}; update takes rows")
-
-
-def _copy_of(columns: _Columns) -> _Columns:
-    copy = _Columns()
-    copy.__dict__.update(columns.__dict__)
-    return copy
 
 
 def _unfitted(estimator: Any) -> Any:

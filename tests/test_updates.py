@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
+import threading
 import warnings
 
 import numpy as np
@@ -484,3 +486,146 @@ def test_a_fit_remembers_its_intercept_and_penalty(alpha, tmp_path):
         more = model.set_params(alpha=7.0, fit_intercept=fit_intercept).partial_fit(X, y)
         twice = Ridge(alpha=7.0, fit_intercept=fit_intercept).fit(np.vstack([X, X]), np.vstack([y, y]))
         np.testing.assert_allclose(more.coef_, twice.coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "shape", ["update", "merge", "forget", "moments", "file", "decay", "sparse", "pickle", "numba"]
+)
+def test_the_likelihood_of_updates_knows_the_weights(shape, tmp_path):
+    """Also where the weights sum to the number of rows, so that the sum does not give them away."""
+    random = np.random.default_rng(3)
+    X = random.standard_normal((80, 3))
+    y = X @ [1.0, 2.0, 3.0] + random.standard_normal(80)
+    w = random.uniform(0.2, 3.0, 80)
+    w[:5] = 0.0
+    w *= 80 / w.sum()
+    whole, first, last = LinearRegression().fit(X, y, w), (X[:50], y[:50], w[:50]), (X[50:], y[50:], w[50:])
+    assert_allclose(whole.sums_of_squares_.log_weight, np.log(w[5:]).sum())
+    if shape == "update":
+        model = LinearRegression().partial_fit(*first).partial_fit(*last)
+    elif shape == "merge":
+        model = LinearRegression().fit(*first).merge(LinearRegression().partial_fit(*last))
+    elif shape == "forget":
+        twice = (np.vstack([X, X[:20]]), np.append(y, y[:20]), np.append(w, w[:20]))
+        model = LinearRegression().fit(*twice).forget(X[:20], y[:20], w[:20])
+    elif shape == "sparse":
+        model = LinearRegression().partial_fit(sparse.csr_array(X), y, w)
+    elif shape == "numba":
+        pytest.importorskip("numba")
+        with mlcraft.config_context(engine="numba"):
+            model = LinearRegression().fit(X, y, w)
+    else:
+        moments = Moments().update(*first).update(*last)
+        if shape == "decay":
+            moments = Moments().update(X, y, 2 * w).decay(0.5)
+        elif shape == "file":
+            moments.save(tmp_path / "all.mlc")
+            moments = Moments.load(tmp_path / "all.mlc")
+        elif shape == "pickle":
+            moments = pickle.loads(pickle.dumps(moments))
+        model = moments.to_estimator("ols")
+    assert_allclose(model.sums_of_squares_.log_weight, np.log(w[5:]).sum(), rtol=1e-10)
+    assert_allclose(model.summary().log_likelihood, whole.summary().log_likelihood, rtol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6])
+def test_rows_with_a_large_mean_can_be_forgotten_after_a_fit(scale):
+    """The mean of a fit has one double: what that loses must not be taken for rows that were never there."""
+    random = np.random.default_rng(0)
+    for n in range(14, 30):
+        X = random.standard_normal((n, 12)) + scale
+        y = X @ random.standard_normal(12) + random.standard_normal(n)
+        for first in (3, n // 2, n - 3):
+            model = LinearRegression().fit(X, y)
+            model.forget(X[:first], y[:first]).forget(X[first:-1], y[first:-1])
+            assert_allclose(model._moments.core.x_mean, X[-1], rtol=1e-9)
+    model = LinearRegression().fit(X, y)
+    with pytest.raises(ValueError, match="negative spread"):
+        model.forget(X[:5] + 10.0, y[:5])
+
+
+def test_moments_without_intercept_are_refused_before_anything_changes():
+    X, y, _ = rows(k=1)
+    through_zero = LinearRegression(fit_intercept=False).partial_fit(X, y)
+    empty, fitted = LinearRegression(), LinearRegression().fit(X, y)
+    before = fitted.coef_
+    for model in (empty, fitted):
+        with pytest.raises(ValueError, match=r"without an intercept|start again with fit_intercept=True"):
+            model.merge(through_zero)
+    assert not hasattr(empty, "n_features_in_")
+    assert fitted.coef_ is before
+    assert_like(empty.partial_fit(X, y), fitted)
+    before = through_zero.coef_
+    for update in (through_zero.partial_fit, through_zero.forget):
+        through_zero.set_params(fit_intercept=True)
+        with pytest.raises(ValueError, match="start again with fit_intercept=True"):
+            update(X[:9], y[:9])
+    assert through_zero.coef_ is before
+
+
+def test_a_shallow_copy_has_moments_of_its_own():
+    X, y, _ = rows()
+    model = LinearRegression().partial_fit(X[:200], y[:200])
+    twin = copy.copy(model)
+    twin.partial_fit(X[200:], y[200:])
+    assert_like(twin, LinearRegression().fit(X, y))
+    assert_like(model, LinearRegression().fit(X[:200], y[:200]))
+    moments = Moments().update(X[:200], y[:200])
+    copy.copy(moments).update(X[200:], y[200:])
+    assert moments.n_samples == 200
+
+
+def together(count, work):
+    """Run `work(number)` in threads that begin at once, and return what they found or raised."""
+    barrier, found = threading.Barrier(count), [None] * count
+
+    def run(number):
+        barrier.wait()
+        try:
+            found[number] = work(number)
+        except Exception as error:
+            found[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    errors = [repr(item) for item in found if isinstance(item, Exception)]
+    assert not errors, errors
+    return found
+
+
+@pytest.mark.parametrize("make", [LinearRegression, Ridge])
+def test_several_threads_may_look_first(make):
+    X, y, _ = rows(n=60, p=3, k=1)
+    y = y[:, 0]
+    wanted = make().fit(X, y).predict(X[:4])
+    looks = [
+        lambda model: model.predict(X[:4]),
+        lambda model: X[:4] @ model.coef_ + model.intercept_,
+        lambda model: model.factor_ and wanted,
+        lambda model: model.sums_of_squares_ and wanted,
+    ]
+    model = make()
+    for repeat in range(60):
+        model = make().partial_fit(X, y) if repeat % 2 else make().fit(X[:30], y[:30]).partial_fit(X[30:], y[30:])
+        for found in together(4, lambda number, model=model: looks[number](model)):
+            assert_allclose(found, wanted)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+        assert_allclose(again.predict(X[:4]), wanted)
+
+
+@pytest.mark.parametrize("make", [Moments, LinearRegression])
+def test_the_first_rows_may_come_from_several_threads(make):
+    X, y, _ = rows(n=80, p=3, k=1)
+    for _ in range(60):
+        held = make()
+        update = held.update if make is Moments else held.partial_fit
+        together(4, lambda number, update=update: update(X[number * 20 :][:20], y[number * 20 :][:20]))
+        assert (held._gathered if make is Moments else held._moments).core.samples == 80

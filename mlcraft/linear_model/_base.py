@@ -61,12 +61,19 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
 
         `fit_intercept` and `alpha` are those of the fit: the parameters may have been set to others since.
         """
-        # a scalar for one-dimensional y, as scikit-learn's
-        self.intercept_ = fit.intercept[()] if fit_intercept else 0.0
-        self.condition_ = fit.condition
-        self._kept = fit.kept.made_with(fit_intercept, alpha)
+        self.__dict__.update(self._stored(fit, fit_intercept, alpha))
         for name in ("_moments", "_unsolved"):  # of partial fits: they began before this fit
             self.__dict__.pop(name, None)
+
+    @staticmethod
+    def _stored(fit: Any, fit_intercept: bool, alpha: Any) -> dict[str, Any]:
+        """Return the attributes that `_store` sets."""
+        return {
+            # a scalar for one-dimensional y, as scikit-learn's
+            "intercept_": fit.intercept[()] if fit_intercept else 0.0,
+            "condition_": fit.condition,
+            "_kept": fit.kept.made_with(fit_intercept, alpha),
+        }
 
     @property
     def factor_(self) -> Factor | None:

@@ -12,6 +12,7 @@ from mlcraft import _core
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.gathered import Gathered, gather
 from mlcraft._engine.least_squares import LeastSquaresFit
+from mlcraft._engine.locks import lock_of
 from mlcraft._engine.moments import check_same_columns, fit_gathered, warn_about_gathered, with_rows
 from mlcraft._engine.validation import check_parameters
 from mlcraft.linear_model._ridge_regression import is_penalised, iterations, penalty, solver_used
@@ -88,13 +89,19 @@ class UpdatesMixin:
         (array([2.]), 1.0)
         """
         request = self._check_update()
-        gathered = self._current_moments()
-        if gathered is None:
-            centre = bool(self.fit_intercept)
-            gathered = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=True)
-        else:
-            with_rows(self, X, y, sample_weight, gathered.add, reset=False)
-        self._await_solution(gathered, request)
+        held: Gathered | None = self.__dict__.get("_moments")
+        if held is not None and held.core.centred == request.fit_intercept:  # several threads may add to these at once
+            with_rows(self, X, y, sample_weight, held.add, reset=False)
+            self._await_solution(held, request)
+            return self
+        with lock_of(self):
+            gathered = self._current_moments()
+            if gathered is None:
+                centre = request.fit_intercept
+                gathered = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=True)
+            else:
+                with_rows(self, X, y, sample_weight, gathered.add, reset=False)
+            self._await_solution(gathered, request)
         return self
 
     def merge(self, other: Any) -> Self:
@@ -128,16 +135,15 @@ class UpdatesMixin:
         """
         request = self._check_update()
         theirs, columns = _moments_of(other)
-        gathered = self._current_moments()
-        if gathered is None:
-            gathered = theirs.copy()
-            if not self.fit_intercept:
-                gathered.core = gathered.core.uncentred()
-            _copy_columns(columns, self)
-        else:
-            check_same_columns(self, columns)
-            gathered.merge(theirs)
-        self._await_solution(gathered, request)
+        with lock_of(self):
+            gathered = self._current_moments()
+            if gathered is None:
+                gathered = _matching(theirs.copy(), request.fit_intercept)
+                _copy_columns(columns, self)
+            else:
+                check_same_columns(self, columns)
+                gathered.merge(theirs)
+            self._await_solution(gathered, request)
         return self
 
     def forget(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -181,15 +187,16 @@ class UpdatesMixin:
 
         request = self._check_update()
         check_is_fitted(self)
-        gathered = self._current_moments()
-        assert gathered is not None
-        centre = gathered.core.centred
-        part = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=False)
-        gathered.remove(part, self.__dict__.get("feature_names_in_"))
-        self._await_solution(gathered, request)
-        if not gathered.core.weight_sum > 0:
-            for name in ("_moments", "_unsolved", "n_features_in_", "feature_names_in_"):
-                self.__dict__.pop(name, None)
+        with lock_of(self):
+            gathered = self._current_moments()
+            assert gathered is not None
+            centre = gathered.core.centred
+            part = with_rows(self, X, y, sample_weight, lambda *rows: gather(*rows, centre=centre), reset=False)
+            gathered.remove(part, self.__dict__.get("feature_names_in_"))
+            self._await_solution(gathered, request)
+            if not gathered.core.weight_sum > 0:
+                for name in ("_moments", "_unsolved", "n_features_in_", "feature_names_in_"):
+                    self.__dict__.pop(name, None)
         return self
 
     def _check_update(self) -> _Request:
@@ -208,65 +215,89 @@ class UpdatesMixin:
         gathered: Gathered | None = fitted.get("_moments")
         if gathered is None and "coef_" in fitted:
             gathered = _moments_of_fit(self)
-        if gathered is not None and gathered.core.centred and not self.fit_intercept:
-            gathered = replace(gathered, core=gathered.core.uncentred())
-        return gathered
+        return None if gathered is None else _matching(gathered, bool(self.fit_intercept))
 
     def _await_solution(self, gathered: Gathered, request: _Request) -> None:
         """Drop what the rows before gave; it is computed again when asked for."""
         fitted = self.__dict__
-        for name in _SOLVED:
-            fitted.pop(name, None)
-        fitted["_moments"] = gathered
-        fitted["_unsolved"] = request
+        with lock_of(self):
+            fitted.update(_moments=gathered, _unsolved=request)
+            for name in _SOLVED:
+                fitted.pop(name, None)
 
     def _settle(self) -> None:
-        """Compute what an update left to be computed."""
+        """Compute what an update left to be computed: one thread does, the others wait for it."""
         fitted = self.__dict__
-        request: _Request | None = fitted.get("_unsolved")
-        if request is None:
+        if "_unsolved" not in fitted:
             return
-        gathered: Gathered = fitted["_moments"]
-        alpha = penalty(request.alpha, gathered.n_targets)
-        fit, error = fit_gathered(
-            gathered,
-            alpha=alpha,
-            fit_intercept=request.fit_intercept,
-            positive=request.positive,
-            max_iter=request.max_iter,
-        )
-        self._take(fit, alpha, gathered, request)
+        with lock_of(self):
+            request: _Request | None = fitted.get("_unsolved")
+            if request is None:
+                return
+            gathered: Gathered = fitted["_moments"]
+            alpha = penalty(request.alpha, gathered.n_targets)
+            fit, error = fit_gathered(
+                gathered,
+                alpha=alpha,
+                fit_intercept=request.fit_intercept,
+                positive=request.positive,
+                max_iter=request.max_iter,
+            )
+            fitted.update(self._solved(fit, alpha, gathered, request))  # all at once
+            del fitted["_unsolved"]  # last: who misses an attribute looks for this
         unique = request.positive or is_penalised(request.alpha) or gathered.sparse  # dependent by intention
         if fit.status != "converged" or error > 0:
             warn_about_gathered(self, fit, error, gathered.core.samples, penalised=unique, solver=request.solver)
 
-    def _take(
+    def _solved(
         self, fit: LeastSquaresFit, alpha: float | NDArray[np.float64], gathered: Gathered, request: _Request
-    ) -> None:
-        """Set what a fit sets."""
-        self._store(fit, request.fit_intercept, alpha)
-        fitted = self.__dict__
-        fitted["_moments"] = gathered
+    ) -> dict[str, Any]:
+        """Return the attributes that a fit sets."""
+        solved: dict[str, Any] = self._stored(fit, request.fit_intercept, alpha)
+        solved["coef_"] = fit.coef
         if not hasattr(type(self), "_resolved_solver"):  # least squares
-            if not request.positive:
-                fitted["rank_"] = fit.rank
-            fitted["coef_"] = fit.coef
-            return
+            return solved if request.positive else solved | {"rank_": fit.rank}
         shape = (gathered.core.samples, fit.coef.shape[-1])
-        fitted["n_iter_"] = iterations(request.solver, fit, gathered.n_targets)
-        fitted["solver_"] = solver_used(request.solver, fit, shape, request.alpha)
-        fitted["coef_"] = fit.coef.ravel() if gathered.n_targets == 1 else fit.coef
+        solved["n_iter_"] = iterations(request.solver, fit, gathered.n_targets)
+        solved["solver_"] = solver_used(request.solver, fit, shape, request.alpha)
+        if gathered.n_targets == 1:
+            solved["coef_"] = fit.coef.ravel()
+        return solved
 
     def __getattr__(self, name: str) -> Any:
         """Compute the coefficients when something first asks for them after an update."""
-        if name in _ASKED and "_unsolved" in self.__dict__:
+        if name in _ASKED:
             self._settle()
-            return getattr(self, name)
+            asked = getattr(type(self), name, None)
+            if isinstance(asked, property) and asked.fget is not None:
+                return asked.fget(self)
+            fitted = self.__dict__.copy()  # looked into once more: another thread may have just settled
+            if name in fitted:
+                return fitted[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_is_fitted__(self) -> bool:
         self._settle()
         return "coef_" in self.__dict__
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy with moments of its own: they alone are changed in place."""
+        twin = type(self).__new__(type(self))
+        with lock_of(self):
+            twin.__dict__.update(self.__dict__)
+            if "_moments" in self.__dict__:
+                twin.__dict__["_moments"] = self.__dict__["_moments"].copy()
+        return twin
+
+
+def _matching(gathered: Gathered, fit_intercept: bool) -> Gathered:
+    """Return the moments as a fit with or without intercept needs them."""
+    if fit_intercept and not gathered.core.centred:
+        raise ValueError(
+            "the rows were gathered with fit_intercept=False, which does not keep their means; "
+            "start again with fit_intercept=True, or set fit_intercept=False"
+        )
+    return replace(gathered, core=gathered.core.uncentred()) if gathered.core.centred > fit_intercept else gathered
 
 
 def _moments_of(model: Any) -> tuple[Gathered, Any]:
@@ -318,6 +349,7 @@ def _moments_of_fit(model: Any) -> Gathered:
         )
     b = coef.reshape(len(sums.total), -1)
     alphas = np.broadcast_to(np.asarray(factor.alpha if kept.alpha is None else kept.alpha), len(b))
+    eps = np.finfo(np.float64).eps
     xx = factor.matrix()
     size = np.diagonal(xx).copy()  # before the penalty is taken out: the scale of the rounding
     used = factor.scale > 0
@@ -336,6 +368,9 @@ def _moments_of_fit(model: Any) -> Gathered:
         sums.total,
         samples=sums.n_samples,
         centred=type(model.intercept_) is not float if kept.fit_intercept is None else kept.fit_intercept,
-        noise=np.finfo(np.float64).eps * size,
+        noise=eps * size,
+        log_weight=sums.log_weight,
+        x_error=eps * np.abs(factor.mean),  # one double, where moments keep two
+        y_error=eps * np.abs(sums.y_mean),
     )
     return Gathered(core, np.dtype(np.float64), 1 if one_dimensional else 2)

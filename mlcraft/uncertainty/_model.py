@@ -205,10 +205,8 @@ class FittedModel:
 
     @property
     def log_weight(self) -> float:
-        """Sum of the logarithms of the weights; NaN where there were weights and nobody added them up."""
-        sums = self.checked_sums()
-        unknown = sums.log_weight == 0.0 and self._usable_factor().weight_sum != sums.n_samples
-        return float("nan") if unknown else float(sums.log_weight)
+        """Sum of the logarithms of the weights that are not zero; NaN where it is not known."""
+        return float(self.checked_sums().log_weight)
 
     def varies(self, target: int = 0) -> bool:
         """

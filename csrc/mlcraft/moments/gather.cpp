@@ -1,13 +1,12 @@
 #include "mlcraft/moments/gather.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/moments/sparse.hpp"
+#include "mlcraft/moments/weight_tally.hpp"
 
 namespace mlcraft {
 namespace {
@@ -16,39 +15,21 @@ constexpr double suspicious_square = 1e-280;  // sums of squares below may have 
 constexpr Index block_rows = 2048;            // rows that are copied together
 constexpr Index shared_columns = 128;         // from here all threads work on one block
 
-// One thread or a team for work of a fraction of a millisecond, whatever has been faster lately: on a quiet machine a
-// team halves the time of a chunk, on a busy one each chunk waits until the scheduler has run every thread. The answer
-// does not depend on it.
-class TeamChoice {
-public:
-    template <class Work>
-    auto run(double size, int threads, Work&& work) {
-        if (threads <= 1 || size < smallest || size > largest) return work(size < smallest ? 1 : threads);
-        constexpr unsigned period = 64,
-                           first = 6;  // calls between two looks at the slower one; the first few alternate
-        const unsigned call = calls_.fetch_add(1, std::memory_order_relaxed), turn = call % period;
-        const bool team_is_faster = cost_[1].load() <= cost_[0].load();
-        const bool together = call < first ? call % 2 == 0 : turn == 0 || (turn != 1 && team_is_faster);
-        const auto start = std::chrono::steady_clock::now();
-        auto result = work(together ? threads : 1);
-        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        const double cost = seconds.count() / size, before = cost_[together].load();
-        cost_[together].store(before == 0 || cost < before ? cost : 0.75 * before + 0.25 * cost);
-        return result;
-    }
-
-private:
-    static constexpr double smallest = 2e6, largest = 4e8;  // operations: about 50 microseconds to 10 milliseconds
-    std::atomic<unsigned> calls_{0};
-    std::atomic<double> cost_[2] = {0.0, 0.0};
-};
+// What a chunk costs: a team of threads has to be woken, which pays from about 100 microseconds of work.
+int team_for(Index rows, Index columns, int threads) {
+    constexpr double smallest = 4e6;  // operations
+    const double width = static_cast<double>(columns);
+    return static_cast<double>(rows) * width * (width + 16) < smallest ? 1 : threads;
+}
 
 template <class T>
-Index count_weighted(VectorView<const T> weight, Index rows) {
-    if (!weight) return rows;
-    Index count = 0;
-    for (Index i = 0; i < rows; ++i) count += weight[i] != T(0);
-    return count;
+void count_rows(Moments& m, VectorView<const T> weight, Index rows) {
+    m.samples = rows;
+    if (!weight) return;
+    WeightTally tally;
+    for (Index i = 0; i < rows; ++i) tally.add(static_cast<double>(weight[i]));
+    m.samples = tally.count();
+    m.log_weight = tally.log_sum();
 }
 
 // Whether the values of a column differ, though the sum of their squares about the mean is next to nothing.
@@ -127,11 +108,8 @@ bool neighbours(const std::int64_t* rows, Index count) {
 
 template <class T>
 Moments gather(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T> weight, bool centre, int threads) {
-    static TeamChoice choice;
-    const double columns = static_cast<double>(x.cols + y.cols);
-    Moments m = choice.run(static_cast<double>(x.rows) * columns * (columns + 16), threads,
-                           [&](int team) { return dense_moments<T, double>(x, y, weight, centre, team); });
-    m.samples = count_weighted(weight, x.rows);
+    Moments m = dense_moments<T, double>(x, y, weight, centre, team_for(x.rows, x.cols + y.cols, threads));
+    count_rows(m, weight, x.rows);
     m.finite = m.finite && !underflows(m, x, y, weight);
     return m;
 }
@@ -139,7 +117,7 @@ Moments gather(MatrixView<const T> x, MatrixView<const T> y, VectorView<const T>
 template <class T, class I>
 Moments gather(const CsrMatrix<T, I>& x, MatrixView<const T> y, VectorView<const T> weight, bool centre, int threads) {
     Moments m = sparse_moments(x, y, weight, centre, threads);
-    m.samples = count_weighted(weight, x.rows());
+    count_rows(m, weight, x.rows());
     m.finite = m.finite && !underflows(m, x, y, weight);
     return m;
 }

@@ -22,15 +22,18 @@ struct Moments {
     double weight_sum = 0;
     std::vector<double> x_mean;
     std::vector<double> y_mean;
-    std::vector<double> xx;      // features x features, symmetric, row-major
-    std::vector<double> xy;      // features x targets, row-major
-    std::vector<double> yy;      // targets
-    std::vector<double> x_size;  // features: sqrt of the mean square of x before centring, the scale of its rounding
-    Index samples = 0;           // rows with a weight that is not zero; 0 where nobody has counted
-    std::vector<double> x_low;   // features: what x_mean loses to rounding; empty: nothing
-    std::vector<double> y_low;   // targets: what y_mean loses to rounding; empty: nothing
-    std::vector<double> noise;   // features: rounding error to expect of the diagonal of xx; empty: that of one pass
-    bool finite = true;          // false when X, Y, the weights or their products hold NaN or infinity
+    std::vector<double> xx;       // features x features, symmetric, row-major
+    std::vector<double> xy;       // features x targets, row-major
+    std::vector<double> yy;       // targets
+    std::vector<double> x_size;   // features: sqrt of the mean square of x before centring, the scale of its rounding
+    Index samples = 0;            // rows with a weight that is not zero; 0 where nobody has counted
+    std::vector<double> x_low;    // features: what x_mean loses to rounding; empty: nothing
+    std::vector<double> y_low;    // targets: what y_mean loses to rounding; empty: nothing
+    std::vector<double> noise;    // features: rounding error to expect of the diagonal of xx; empty: that of one pass
+    double log_weight = 0;        // sum log w over the rows counted; NaN: not known
+    std::vector<double> x_error;  // features: rounding error to expect of x_mean + x_low; empty: none to speak of
+    std::vector<double> y_error;  // targets: likewise of y
+    bool finite = true;           // false when X, Y, the weights or their products hold NaN or infinity
     bool interrupted = false;
 };
 

@@ -39,13 +39,33 @@ double noise_of(const Moments& m, Index j) {
     return m.noise.empty() ? eps * std::max(0.0, m.xx[j * m.features + j]) : m.noise[j];
 }
 
+// What errors e of the means make of mixed d^2, for differences d of the means: mixed (2 |d| e + e^2).
+std::vector<double> doubts(const std::vector<double>& a_error, const std::vector<double>& b_error, double mixed,
+                           const std::vector<double>& d) {
+    std::vector<double> doubt(d.size(), 0.0);
+    if (a_error.empty() && b_error.empty()) return doubt;
+    for (std::size_t j = 0; j < d.size(); ++j) {
+        const double error = std::hypot(low(a_error, static_cast<Index>(j)), low(b_error, static_cast<Index>(j)));
+        doubt[j] = mixed * (2 * std::abs(d[j]) + error) * error;
+    }
+    return doubt;
+}
+
+// The errors of a times a_share plus b times b_share, in place of those of a.
+void mix_errors(std::vector<double>& a_error, double a_share, const std::vector<double>& b_error, double b_share) {
+    if (a_error.empty() && b_error.empty()) return;
+    a_error.resize(std::max(a_error.size(), b_error.size()), 0.0);
+    for (std::size_t j = 0; j < a_error.size(); ++j)
+        a_error[j] = std::hypot(a_share * a_error[j], b_share * low(b_error, static_cast<Index>(j)));
+}
+
 // Errors of independent roundings add up by their squares.
-void add_noise(Moments& m, const std::vector<double>& before, const Moments& other) {
+void add_noise(Moments& m, const std::vector<double>& before, const Moments& other, const std::vector<double>& doubt) {
     const Index p = m.features;
     m.noise.resize(static_cast<std::size_t>(p), 0.0);
     for (Index j = 0; j < p; ++j) {
         const double size = std::max(before[p + j], std::max(0.0, m.xx[j * p + j]));
-        m.noise[j] = std::hypot(std::hypot(before[j], noise_of(other, j)), eps * size);
+        m.noise[j] = std::hypot(std::hypot(before[j], noise_of(other, j)), std::hypot(eps * size, doubt[j]));
     }
 }
 
@@ -84,8 +104,9 @@ void add_products(Moments& m, const Moments& other, double sign, double mixed, c
 
 void make_empty(Moments& m) {
     m.samples = 0;
-    m.weight_sum = 0;
-    for (auto* values : {&m.x_mean, &m.y_mean, &m.xx, &m.xy, &m.yy, &m.x_size, &m.x_low, &m.y_low, &m.noise})
+    m.weight_sum = m.log_weight = 0;
+    for (auto* values :
+         {&m.x_mean, &m.y_mean, &m.xx, &m.xy, &m.yy, &m.x_size, &m.x_low, &m.y_low, &m.noise, &m.x_error, &m.y_error})
         std::fill(values->begin(), values->end(), 0.0);
 }
 
@@ -97,7 +118,8 @@ void complete(Moments& m) {
         return part.empty() || part.size() == size;
     };
     if (static_cast<Index>(p) != m.features || static_cast<Index>(k) != m.targets || m.xx.size() != p * p ||
-        m.xy.size() != p * k || m.yy.size() != k || !fits(m.x_low, p) || !fits(m.y_low, k) || !fits(m.noise, p))
+        m.xy.size() != p * k || m.yy.size() != k || !fits(m.x_low, p) || !fits(m.y_low, k) || !fits(m.noise, p) ||
+        !fits(m.x_error, p) || !fits(m.y_error, k))
         throw std::invalid_argument("the shapes of the moments do not agree");
     set_sizes(m);
 }
@@ -112,15 +134,20 @@ void merge(Moments& into, const Moments& other) {
     const std::vector<double> dx = differences(other.x_mean, other.x_low, into.x_mean, into.x_low),
                               dy = differences(other.y_mean, other.y_low, into.y_mean, into.y_low),
                               before = noise_before(into);
-    add_products(into, other, 1.0, into.weight_sum * share, dx, dy);
+    const double mixed = into.weight_sum * share;
+    const std::vector<double> doubt = doubts(into.x_error, other.x_error, mixed, dx);
+    add_products(into, other, 1.0, mixed, dx, dy);
     move_means(into.x_mean, into.x_low, dx, share);
     move_means(into.y_mean, into.y_low, dy, share);
+    mix_errors(into.x_error, 1 - share, other.x_error, share);
+    mix_errors(into.y_error, 1 - share, other.y_error, share);
     into.weight_sum = total;
     into.samples += other.samples;
+    into.log_weight += other.log_weight;
     into.finite = into.finite && other.finite;
     into.interrupted = into.interrupted || other.interrupted;
     set_sizes(into);
-    add_noise(into, before, other);
+    add_noise(into, before, other, doubt);
 }
 
 // With T the whole, B the part and A what is left: mean_A = mean_T + (w_B / w_A) d with d = mean_T - mean_B, and
@@ -138,17 +165,19 @@ Removal remove(Moments& from, const Moments& part) {
     const double mixed = last ? 0.0 : from.weight_sum * (part.weight_sum / rest);
     const std::vector<double> dx = differences(from.x_mean, from.x_low, part.x_mean, part.x_low),
                               dy = differences(from.y_mean, from.y_low, part.y_mean, part.y_low),
-                              before = noise_before(from);
+                              before = noise_before(from), x_doubt = doubts(from.x_error, part.x_error, mixed, dx),
+                              y_doubt = doubts(from.y_error, part.y_error, mixed, dy);
     const auto too_much = [](double held, double removed, double noise) {
         return !(held - removed >= -negligible * held - certainly_noise * noise);
     };
     for (Index j = 0; j < p; ++j) {
         const double held = from.xx[j * p + j], removed = part.xx[j * p + j] + mixed * dx[j] * dx[j];
-        if (too_much(held, removed, before[j])) return {Fault::feature, j, held, removed};
+        if (too_much(held, removed, before[j] + x_doubt[j])) return {Fault::feature, j, held, removed};
     }
     for (Index t = 0; t < k; ++t) {
         const double removed = part.yy[t] + mixed * dy[t] * dy[t];
-        if (too_much(from.yy[t], removed, eps * from.yy[t])) return {Fault::target, t, from.yy[t], removed};
+        if (too_much(from.yy[t], removed, eps * from.yy[t] + y_doubt[t]))
+            return {Fault::target, t, from.yy[t], removed};
     }
     if (last) {
         make_empty(from);
@@ -159,15 +188,19 @@ Removal remove(Moments& from, const Moments& part) {
     for (double& square : from.yy) square = std::max(0.0, square);
     move_means(from.x_mean, from.x_low, dx, part.weight_sum / rest);
     move_means(from.y_mean, from.y_low, dy, part.weight_sum / rest);
+    mix_errors(from.x_error, from.weight_sum / rest, part.x_error, part.weight_sum / rest);
+    mix_errors(from.y_error, from.weight_sum / rest, part.y_error, part.weight_sum / rest);
     from.weight_sum = rest;
     from.samples -= counted ? part.samples : 0;
+    from.log_weight -= part.log_weight;
     set_sizes(from);
-    add_noise(from, before, part);
+    add_noise(from, before, part, x_doubt);
     return {};
 }
 
 void decay(Moments& m, double factor) {
     m.weight_sum *= factor;
+    m.log_weight += static_cast<double>(m.samples) * std::log(factor);
     for (auto* values : {&m.xx, &m.xy, &m.yy, &m.noise})
         for (double& value : *values) value *= factor;
 }
@@ -180,8 +213,10 @@ Moments uncentred(Moments m) {
     for (auto* values : {&nothing.xx, &nothing.xy, &nothing.yy, &nothing.noise})
         std::fill(values->begin(), values->end(), 0.0);
     add_products(m, nothing, 1.0, total, m.x_mean, m.y_mean);
-    add_noise(m, before, nothing);
+    add_noise(m, before, nothing, doubts(m.x_error, {}, total, m.x_mean));
     for (auto* values : {&m.x_mean, &m.y_mean, &m.x_low, &m.y_low}) std::fill(values->begin(), values->end(), 0.0);
+    m.x_error.clear();
+    m.y_error.clear();
     m.centred = false;
     return m;
 }

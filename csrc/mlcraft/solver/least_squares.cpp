@@ -286,6 +286,7 @@ LeastSquaresSolution solve_moments(const Moments& moments, const RowSource* rows
     if (options.positive) {
         solution.moments = moments;
         solution.moments.samples = std::max(moments.samples, solution.sums.samples);
+        solution.moments.log_weight = solution.sums.log_weight;
     }
     return solution;
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 
 #include "mlcraft/core/double_double.hpp"
 #include "mlcraft/core/threads.hpp"
+#include "mlcraft/moments/weight_tally.hpp"
 #include "mlcraft/simd/kernels.hpp"
 
 namespace mlcraft {
@@ -93,24 +93,15 @@ void count_weighted_rows(const RowSource& rows, SumsOfSquares& sums) {
     sums.samples = rows.rows;
     sums.log_weight = 0;
     if (!rows.weighted) return;
-    Index count = 0;
-    double mantissa = 1;  // the product of all weights is mantissa * 2^exponent
-    std::int64_t exponent = 0;
+    WeightTally tally;
     double weight[1024];
     for (Index begin = 0; begin < rows.rows; begin += 1024) {
         const Index size = std::min<Index>(1024, rows.rows - begin);
         rows.read_weights(begin, size, weight);
-        for (Index i = 0; i < size; ++i) {
-            if (weight[i] == 0) continue;
-            ++count;
-            int shift = 0, own = 0;
-            mantissa *= weight[i] > 1e-100 && weight[i] < 1e100 ? weight[i] : std::frexp(weight[i], &own);
-            if (!(mantissa > 1e-150 && mantissa < 1e150)) mantissa = std::frexp(mantissa, &shift);
-            exponent += shift + own;
-        }
+        for (Index i = 0; i < size; ++i) tally.add(weight[i]);
     }
-    sums.samples = count;
-    sums.log_weight = std::log(mantissa) + static_cast<double>(exponent) * std::log(2.0);
+    sums.samples = tally.count();
+    sums.log_weight = tally.log_sum();
 }
 
 void find_sums_of_squares(const Moments& m, const RowSource* rows, const LeastSquaresOptions& options, double close,
@@ -118,7 +109,12 @@ void find_sums_of_squares(const Moments& m, const RowSource* rows, const LeastSq
     const Index p = m.features, k = m.targets;
     if (static_cast<Index>(solution.intercept.size()) != k) return;  // no fit
     SumsOfSquares& sums = solution.sums;
-    if (rows != nullptr) count_weighted_rows(*rows, sums);
+    if (rows != nullptr) {
+        count_weighted_rows(*rows, sums);
+    } else {
+        sums.samples = m.samples;
+        sums.log_weight = m.log_weight;
+    }
     sums.y_mean = m.y_mean;
     sums.total = m.yy;
     sums.residual.resize(k);

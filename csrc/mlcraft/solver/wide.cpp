@@ -5,6 +5,7 @@
 
 #include "mlcraft/moments/cholesky.hpp"
 #include "mlcraft/moments/dual.hpp"
+#include "mlcraft/moments/weight_tally.hpp"
 #include "mlcraft/solver/orthogonal.hpp"
 #include "mlcraft/solver/underflow.hpp"
 
@@ -135,7 +136,10 @@ private:
             for (double e : v) sum += e * e;
             return sum;
         };
-        out_.sums.samples = std::count_if(root_.begin(), root_.end(), [](double r) { return r != 0; });
+        WeightTally tally;
+        for (double root : root_) tally.add(root);
+        out_.sums.samples = tally.count();
+        out_.sums.log_weight = 2 * tally.log_sum();
         out_.sums.y_mean = y_mean_;
         for (Index t = 0; t < k_; ++t) {
             std::vector<double> r(y_.begin() + t * n_, y_.begin() + (t + 1) * n_);
