@@ -444,3 +444,27 @@ def test_clusters_with_a_column_each():
     ways = np.column_stack([groups, np.arange(len(y)) % 7])
     both = LinearRegression().fit(D, y).cov_params_("CRV3", X=D, y=y, groups=ways)
     assert np.isnan(both.standard_errors[5:]).all()
+
+
+def test_threads_of_the_blas_change_no_bit():
+    random = np.random.default_rng(0)
+    p = 150
+    X = random.standard_normal((600, p)) + 3
+    y = X @ random.standard_normal(p) + random.standard_normal(600)
+    groups = random.integers(0, 20, 600)
+
+    def told(model):
+        for kind in ("classical", "HC0", "HC3", "CR1S", "CR2", "CRV3", "HAC"):
+            yield model.cov_params_(kind, X=X, y=y, groups=groups).matrix
+        yield np.asarray(model.predict_interval(X))
+        yield np.array([model.f_test(["x0", "x1"]).statistic, model.f_test(np.eye(p + 1)[1:]).statistic])
+        found = model.influence_(X, y)
+        yield from (found.cooks_distance, found.dfbetas, model.leverage_(X), model.loo_predict_(X, y))
+        yield model.importance_().rss_increase
+
+    for make_one in (LinearRegression, lambda: Ridge(3.0), lambda: Ridge([3.0])):
+        found = []
+        for threads in (1, 2):
+            with threadpool_limits(threads):
+                found.append([part.tobytes() for part in told(make_one().fit(X, y))])
+        assert found[0] == found[1]

@@ -545,3 +545,50 @@ def test_parameters_set_after_the_fit_are_for_the_next_one(name):
         bound = LinearRegression(positive=True).fit(X, y).set_params(positive=False)
         with pytest.raises(ValueError, match="held non-negative"):
             bound.summary()
+
+
+def test_comparisons_of_columns_without_names():
+    X, y = data()
+    other = LinearRegression().fit(X[:, :1], y)
+    found = LinearRegression().fit(X[:, 1:], y).compare(other)
+    assert "was not checked" in found.notes[0]
+    assert "was not checked" in str(found)
+    random = np.random.default_rng(2)
+    with pytest.raises(ValueError, match="its residual sum of squares is smaller"):
+        LinearRegression().fit(random.standard_normal((50, 2)), y).compare(other)
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    named = LinearRegression().fit(frame, y).compare(LinearRegression().fit(frame[["a"]], y))
+    assert named.notes == ()
+    with pytest.raises(ValueError, match="only the other one has a"):
+        LinearRegression().fit(frame[["b", "c"]], y).compare(LinearRegression().fit(frame[["a"]], y))
+
+
+def test_a_column_named_as_the_intercept():
+    pandas = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pandas.DataFrame(X, columns=["a", "intercept", "c"])
+    model = LinearRegression().fit(frame, y)
+    for text in ("intercept", "a + 2 intercept = 1"):
+        for ask in (model.f_test, model.contrast):
+            with pytest.raises(ValueError, match=r"the intercept \(parameter 0\) and .* the column .*\(parameter 2\)"):
+                ask(text)
+    assert np.isfinite(model.f_test("a, c").p_value)
+    alone = LinearRegression(fit_intercept=False).fit(frame, y)
+    assert np.isfinite(alone.f_test("intercept").p_value)
+
+
+def test_lags_and_counts_are_whole_numbers():
+    X, y = data()
+    model = LinearRegression().fit(X, y)
+    assert model.cov_params_("HAC", X=X, y=y, maxlags=np.int64(2)).df == 46
+    for wrong in (2.5, 2.0, "2"):
+        with pytest.raises(TypeError, match="maxlags must be an integer"):
+            model.cov_params_("HAC", X=X, y=y, maxlags=wrong)
+    counts = np.arange(50.0) % 3 + 1
+    for weight, whole in ((counts, True), (counts + 0.25, False)):
+        model = LinearRegression().fit(X, y, weight)
+        given = {"X": X, "y": y, "sample_weight": weight}
+        for found in (model.cov_params_(weights="frequency"), model.cov_params_("HC1", weights="frequency", **given)):
+            assert any("not counts" in note for note in found.notes) != whole
+        assert not any("not counts" in note for note in model.cov_params_().notes)

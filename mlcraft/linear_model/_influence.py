@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft._engine.spectrum import one_blas_thread
 
 if TYPE_CHECKING:
     from mlcraft.uncertainty._importance import Importance
@@ -292,7 +293,8 @@ class InfluenceMixin:
         from mlcraft.uncertainty._importance import importance
 
         if X is None:
-            return importance(_view(self), None, columns=columns, groups=groups)
+            with one_blas_thread():
+                return importance(_view(self), None, columns=columns, groups=groups)
 
         def compute(model: Any, rows: Any) -> Importance:
             return importance(model, rows, columns=columns, groups=groups)
@@ -305,10 +307,11 @@ class InfluenceMixin:
         from mlcraft.uncertainty._checked_rows import rows_of
 
         model = _view(self)
-        try:
-            return compute(model, rows_of(self, X, y, sample_weight))
-        except NonFiniteError:
-            return compute(model, rows_of(self, X, y, sample_weight, look=True))
+        with one_blas_thread():  # the same bits however many threads there are
+            try:
+                return compute(model, rows_of(self, X, y, sample_weight))
+            except NonFiniteError:
+                return compute(model, rows_of(self, X, y, sample_weight, look=True))
 
 
 def _view(estimator: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows
 from mlcraft.uncertainty._sandwich import (
@@ -96,6 +97,7 @@ class Covariance:
             raise ValueError("this covariance belongs to another model: its parameters or targets are not the same")
         return self.blocks[target] if self.blocks else self
 
+    @one_blas_thread()
     def of(self, contrasts: Doubles) -> Doubles:
         """
         Return the covariance of linear combinations of one target's parameters, exact where columns have large means.
@@ -155,6 +157,7 @@ class Covariance:
         return f"<Covariance {self.kind}, correction {self.correction}, {shape}>"
 
 
+@one_blas_thread()
 def covariance(model: FittedModel, kind: str, rows: FitRows | None, options: Options, target: int) -> Covariance:
     """
     Return the covariance of one target's coefficients.
@@ -187,7 +190,7 @@ def covariance(model: FittedModel, kind: str, rows: FitRows | None, options: Opt
         assert rows is not None
         found = _robust(model, geometry, kind, rows, options, target)
     turned = _about_zero(found.matrix, geometry)
-    notes = found.notes + _general_notes(model, geometry, options)
+    notes = found.notes + _general_notes(model, geometry, options, rows)
     if not model.varies(target):
         notes = (NO_VARIATION.format(model.target_names[target]), *notes)
     shown = turned
@@ -248,7 +251,7 @@ def _bias(model: FittedModel, geometry: Geometry, target: int) -> Doubles:
     return np.append(-(geometry.mean @ shift), shift) if geometry.has_intercept else shift
 
 
-def _general_notes(model: FittedModel, geometry: Geometry, options: Options) -> tuple[str, ...]:
+def _general_notes(model: FittedModel, geometry: Geometry, options: Options, rows: FitRows | None) -> tuple[str, ...]:
     notes = []
     if geometry.alpha > 0:
         notes.append(
@@ -260,9 +263,20 @@ def _general_notes(model: FittedModel, geometry: Geometry, options: Options) -> 
             notes.append("The penalty was chosen on these rows; what that adds to the uncertainty is not counted.")
     if options.weights == "frequency":
         notes.append("Weights are counts: a row of weight 3 is three observations.")
+        weight = np.array([geometry.weight_sum]) if rows is None or rows.weight is None else rows.weight
+        if np.any(np.abs(weight - np.rint(weight)) > 1e-9 * np.abs(weight)):
+            what = "their sum" if len(weight) == 1 else "some"
+            notes.append(
+                f"These weights are not counts ({what} is {_first_fraction(weight):.6g}): the number of observations, "
+                "and every standard error with it, follows from their scale. Weights of precision are 'analytic'."
+            )
     if options.weights == "sampling":
         notes.append("Sampling weights: standard errors are robust, since the weights say nothing of precision.")
     return tuple(notes)
+
+
+def _first_fraction(weight: Doubles) -> float:
+    return float(weight[np.argmax(np.abs(weight - np.rint(weight)) > 1e-9 * np.abs(weight))])
 
 
 def _classical(model: FittedModel, geometry: Geometry, options: Options, target: int) -> Covariance:

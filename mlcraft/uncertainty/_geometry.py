@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.factor import Factor
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._triangle import inverse_of_triangle
 
 __all__ = ["ESTIMABLE", "Geometry", "geometry_of"]
@@ -70,6 +71,7 @@ class Geometry:
         """V, of shape (n_features, n_features)."""
         return self.bread[1:, 1:] if self.has_intercept else self.bread
 
+    @one_blas_thread()
     def with_root(self, root: Doubles, mean: Doubles) -> Geometry:
         """
         Return the same geometry with a more accurate root and means.
@@ -107,6 +109,7 @@ class Geometry:
             return np.ones(len(self.bread), dtype=bool)
         return self.estimable(np.eye(len(self.bread)))
 
+    @one_blas_thread()
     def estimable(self, contrasts: Doubles) -> NDArray[np.bool_]:
         """
         Tell which linear combinations of the parameters are the same for every least-squares solution.
@@ -134,6 +137,7 @@ class Geometry:
         return answer
 
 
+@one_blas_thread()
 def geometry_of(factor: Factor, alpha: float, has_intercept: bool) -> Geometry:
     """
     Return the geometry of a design under a penalty.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._model import FittedModel
 
@@ -222,6 +223,7 @@ def prediction_interval(
     return bounds
 
 
+@one_blas_thread()
 def _variances(model: FittedModel, found: Covariance, X: Any, target: int) -> tuple[Doubles, Doubles]:
     """Predictions of the rows of X, and the variances of the predictions' means."""
     geometry = model.geometry(target)

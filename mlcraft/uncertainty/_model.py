@@ -52,6 +52,8 @@ class FittedModel:
         Name of the estimator's class.
     penalty_was_chosen : bool
         Whether the penalty was chosen on the rows of the fit.
+    named : bool, default=True
+        Whether the columns had names of their own at the fit.
     """
 
     coef: Doubles
@@ -66,6 +68,7 @@ class FittedModel:
     single_target: bool
     title: str
     penalty_was_chosen: bool
+    named: bool = True
 
     @property
     def n_features(self) -> int:
@@ -278,6 +281,7 @@ def model_of(estimator: Any) -> FittedModel:
         single_target=coef.ndim == 1 and intercept.ndim == 0,
         title=type(estimator).__name__,
         penalty_was_chosen=hasattr(estimator, "alpha_"),
+        named=names is not None,
     )
 
 

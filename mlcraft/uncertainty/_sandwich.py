@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,10 @@ class Sandwich:
         lags = self.options.maxlags
         if lags is None:
             lags = int(np.floor(4.0 * (self.n / 100.0) ** (2.0 / 9.0)))  # Newey and West (1994)
+        try:
+            lags = index(lags)
+        except TypeError:
+            raise TypeError(f"maxlags must be an integer, got {lags!r}") from None
         n_rows = len(self.score)
         if not 0 <= lags < n_rows:
             raise ValueError(f"maxlags must lie between 0 and the number of rows less one, {n_rows - 1}; got {lags}")

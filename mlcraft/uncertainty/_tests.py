@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._covariance import NO_VARIATION, Covariance
 from mlcraft.uncertainty._intervals import half_width, t_ratio, two_sided, with_notes
 from mlcraft.uncertainty._model import FittedModel
@@ -155,6 +156,18 @@ def parse_hypotheses(hypotheses: Any, names: Sequence[str], value: Any = None) -
     return matrix, right
 
 
+def _position(name: str, names: Sequence[str]) -> int:
+    """Place of a name, which must be the name of one parameter only."""
+    places = [j for j, other in enumerate(names) if other == name]
+    if len(places) > 1:
+        both = "the intercept (parameter 0)" if name == "intercept" else f"parameter {places[0]}"
+        raise ValueError(
+            f"{name!r} is the name of two parameters: {both} and that of the column of this name (parameter "
+            f"{places[1]}). Rename the column, or give the hypothesis as a matrix."
+        )
+    return places[0]
+
+
 def _split(text: str, names: Sequence[str]) -> list[str]:
     """Cut at commas outside of names."""
     parts, start, at = [], 0, 0
@@ -172,10 +185,9 @@ def _expression(text: str, names: Sequence[str]) -> tuple[Doubles, float]:
     """Read "a - 2 * b = 1": coefficients of the names, and the constant on the right."""
     if text.strip() in names:
         row = np.zeros(len(names))
-        row[list(names).index(text.strip())] = 1.0
+        row[_position(text.strip(), names)] = 1.0
         return row, 0.0
     row, constant, side, sign, factor, open_term = np.zeros(len(names)), 0.0, 1.0, 1.0, None, False
-    positions = {name: j for j, name in enumerate(names)}
     ordered = sorted(names, key=len, reverse=True)
     at = 0
     while at < len(text):
@@ -185,7 +197,7 @@ def _expression(text: str, names: Sequence[str]) -> tuple[Doubles, float]:
         if rest[0].isspace() or rest[0] == "*":
             at += 1
         elif name is not None:
-            row[positions[name]] += side * sign * (1.0 if factor is None else factor)
+            row[_position(name, names)] += side * sign * (1.0 if factor is None else factor)
             factor, open_term, at = None, False, at + len(name)
             sign = 1.0
         elif number is not None and factor is None:
@@ -239,6 +251,7 @@ def _must_be_estimable(model: FittedModel, matrix: Doubles, target: int) -> None
         )
 
 
+@one_blas_thread()
 def wald(
     model: FittedModel, found: Covariance, matrix: Doubles, right: Doubles, target: int, distribution: str
 ) -> TestResult:
@@ -376,11 +389,23 @@ def nested(larger: FittedModel, smaller: FittedModel, target: int, weights: str)
     missing = sorted(set(smaller.names) - set(larger.names))
     if extra < 0.5 or missing or gain < -1e-8 * float(second.residual[target]):
         reason = f"only the other one has {', '.join(missing)}" if missing else "it must have fewer parameters"
+        if extra >= 0.5 and not missing:
+            reason = (
+                f"its residual sum of squares is smaller, {second.residual[target]:.8g} of {first.residual[target]:.8g}"
+            )
         raise ValueError(f"the model to compare with must be nested in this one: {reason}")
-    notes = () if larger.varies(target) else (NO_VARIATION.format(larger.target_names[target]),)
+    notes = [] if larger.varies(target) else [NO_VARIATION.format(larger.target_names[target])]
+    unchecked = smaller.n_features > 0 and not (larger.named and smaller.named)
+    if unchecked:
+        notes.append(
+            "Columns without names: that those of the smaller model are among those of the larger was not checked, and "
+            "without it there is no such test. Fit data frames to have it checked."
+        )
     variance = larger.variance(target, weights)
     statistic = np.nan
-    if not notes:
+    if larger.varies(target):
         statistic = max(gain, 0.0) / extra / variance if variance > 0 else np.inf
     dropped = tuple(f"{name} = 0" for name in larger.names if name not in smaller.names)
-    return TestResult(statistic, float(fdtrc(extra, df, statistic)), (extra, df), "F", dropped, "classical", notes)
+    return TestResult(
+        statistic, float(fdtrc(extra, df, statistic)), (extra, df), "F", dropped, "classical", tuple(notes)
+    )
