@@ -205,7 +205,7 @@ class Kept:
         -------
         self : Kept
         """
-        self.fit_intercept = bool(fit_intercept)
+        self.fit_intercept = fit_intercept
         if type(alpha) is not float and alpha is not None:
             penalties = np.ravel(np.asarray(alpha, dtype=np.float64)).tolist()
             alpha = penalties[0] if len(penalties) == 1 else tuple(penalties)

@@ -13,7 +13,15 @@ from mlcraft._engine.array_api import check_same_arrays, foreign_namespace
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 from mlcraft._engine.least_squares import predict_linear
 
-__all__ = ["LinearEstimator"]
+__all__ = ["LinearEstimator", "put_fit"]
+
+
+def put_fit(fitted: dict[str, Any], fit: Any, fit_intercept: bool, alpha: Any) -> None:
+    """Put the attributes that all fits have into a dictionary: `intercept_`, `condition_` and what is kept."""
+    # a scalar for one-dimensional y, as scikit-learn's
+    fitted["intercept_"] = fit.intercept[()] if fit_intercept else 0.0
+    fitted["condition_"] = fit.condition
+    fitted["_kept"] = fit.kept.made_with(fit_intercept, alpha)
 
 
 class LinearEstimator(BaseEstimator):  # type: ignore[misc]
@@ -61,19 +69,11 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
 
         `fit_intercept` and `alpha` are those of the fit: the parameters may have been set to others since.
         """
-        self.__dict__.update(self._stored(fit, fit_intercept, alpha))
-        for name in ("_moments", "_unsolved"):  # of partial fits: they began before this fit
-            self.__dict__.pop(name, None)
-
-    @staticmethod
-    def _stored(fit: Any, fit_intercept: bool, alpha: Any) -> dict[str, Any]:
-        """Return the attributes that `_store` sets."""
-        return {
-            # a scalar for one-dimensional y, as scikit-learn's
-            "intercept_": fit.intercept[()] if fit_intercept else 0.0,
-            "condition_": fit.condition,
-            "_kept": fit.kept.made_with(fit_intercept, alpha),
-        }
+        fitted = self.__dict__
+        put_fit(fitted, fit, fit_intercept, alpha)
+        if "_moments" in fitted:  # of partial fits: they began before this fit
+            fitted.pop("_unsolved", None)
+            del fitted["_moments"]
 
     @property
     def factor_(self) -> Factor | None:

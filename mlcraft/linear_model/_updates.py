@@ -15,6 +15,7 @@ from mlcraft._engine.least_squares import LeastSquaresFit
 from mlcraft._engine.locks import lock_of
 from mlcraft._engine.moments import check_same_columns, fit_gathered, warn_about_gathered, with_rows
 from mlcraft._engine.validation import check_parameters
+from mlcraft.linear_model._base import put_fit
 from mlcraft.linear_model._ridge_regression import is_penalised, iterations, penalty, solver_used
 
 __all__ = ["UpdatesMixin"]
@@ -253,8 +254,8 @@ class UpdatesMixin:
         self, fit: LeastSquaresFit, alpha: float | NDArray[np.float64], gathered: Gathered, request: _Request
     ) -> dict[str, Any]:
         """Return the attributes that a fit sets."""
-        solved: dict[str, Any] = self._stored(fit, request.fit_intercept, alpha)
-        solved["coef_"] = fit.coef
+        solved: dict[str, Any] = {"coef_": fit.coef}
+        put_fit(solved, fit, request.fit_intercept, alpha)
         if not hasattr(type(self), "_resolved_solver"):  # least squares
             return solved if request.positive else solved | {"rank_": fit.rank}
         shape = (gathered.core.samples, fit.coef.shape[-1])
