@@ -542,6 +542,14 @@ def test_rows_with_a_large_mean_can_be_forgotten_after_a_fit(scale):
     model = LinearRegression().fit(X, y)
     with pytest.raises(ValueError, match="negative spread"):
         model.forget(X[:5] + 10.0, y[:5])
+    for seed in range(200):  # down to no row in three steps, in any order, targets with a large mean too
+        random = np.random.default_rng(seed)
+        n = int(random.integers(6, 40))
+        X, w = random.standard_normal((n, 3)) + scale, random.uniform(0.1, 5, n)
+        y = X.sum(axis=1) + random.standard_normal(n) + scale
+        model = LinearRegression().fit(X, y, w)
+        for part in np.array_split(random.permutation(n), 3):
+            model.forget(X[part], y[part], w[part])
 
 
 def test_moments_without_intercept_are_refused_before_anything_changes():

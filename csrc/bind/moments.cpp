@@ -73,13 +73,15 @@ bool add(Moments& into, const py::object& x, const py::array& y, const py::objec
     return true;
 }
 
-// x_low, y_low, noise, x_error and y_error may be empty.
+// x_low, y_low, noise, x_error, y_error and y_noise may be empty.
 Moments restored(double weight_sum, const Doubles& x_mean, const Doubles& y_mean, const Doubles& xx, const Doubles& xy,
                  const Doubles& yy, Index samples, bool centred, const Doubles& x_low, const Doubles& y_low,
-                 const Doubles& noise, double log_weight, const Doubles& x_error, const Doubles& y_error) {
-    Moments m{x_mean.size(), y_mean.size(), centred,      weight_sum, flat(x_mean), flat(y_mean), flat(xx),
-              flat(xy),      flat(yy),      {},           samples,    flat(x_low),  flat(y_low),  flat(noise),
-              log_weight,    flat(x_error), flat(y_error)};
+                 const Doubles& noise, double log_weight, const Doubles& x_error, const Doubles& y_error,
+                 const Doubles& y_noise) {
+    Moments m{x_mean.size(), y_mean.size(), centred,      weight_sum,  flat(x_mean),
+              flat(y_mean),  flat(xx),      flat(xy),     flat(yy),    {},
+              samples,       flat(x_low),   flat(y_low),  flat(noise), log_weight,
+              flat(x_error), flat(y_error), flat(y_noise)};
     complete(m);
     return m;
 }
@@ -87,10 +89,11 @@ Moments restored(double weight_sum, const Doubles& x_mean, const Doubles& y_mean
 py::array vector_of(const std::vector<double>& v) { return to_array<double>(v, {static_cast<Index>(v.size())}); }
 
 py::tuple state_of(const Moments& m) {
-    return py::make_tuple(
-        m.weight_sum, vector_of(m.x_mean), vector_of(m.y_mean), to_array<double>(m.xx, {m.features, m.features}),
-        to_array<double>(m.xy, {m.features, m.targets}), vector_of(m.yy), m.samples, m.centred, vector_of(m.x_low),
-        vector_of(m.y_low), vector_of(m.noise), m.log_weight, vector_of(m.x_error), vector_of(m.y_error));
+    return py::make_tuple(m.weight_sum, vector_of(m.x_mean), vector_of(m.y_mean),
+                          to_array<double>(m.xx, {m.features, m.features}),
+                          to_array<double>(m.xy, {m.features, m.targets}), vector_of(m.yy), m.samples, m.centred,
+                          vector_of(m.x_low), vector_of(m.y_low), vector_of(m.noise), m.log_weight,
+                          vector_of(m.x_error), vector_of(m.y_error), vector_of(m.y_noise));
 }
 
 // None, or what was asked for that cannot be.
@@ -127,12 +130,14 @@ void register_moments(py::module_& m) {
         .def(py::init(&restored), py::arg("weight_sum"), py::arg("x_mean"), py::arg("y_mean"), py::arg("xx"),
              py::arg("xy"), py::arg("yy"), py::kw_only(), py::arg("samples") = 0, py::arg("centred") = true,
              py::arg("x_low") = nothing, py::arg("y_low") = nothing, py::arg("noise") = nothing,
-             py::arg("log_weight") = 0.0, py::arg("x_error") = nothing, py::arg("y_error") = nothing)
+             py::arg("log_weight") = 0.0, py::arg("x_error") = nothing, py::arg("y_error") = nothing,
+             py::arg("y_noise") = nothing)
         .def(py::pickle(&state_of,
                         [](const py::tuple& t) {
                             const auto d = [&](int i) { return t[i].cast<Doubles>(); };
                             return restored(t[0].cast<double>(), d(1), d(2), d(3), d(4), d(5), t[6].cast<Index>(),
-                                            t[7].cast<bool>(), d(8), d(9), d(10), t[11].cast<double>(), d(12), d(13));
+                                            t[7].cast<bool>(), d(8), d(9), d(10), t[11].cast<double>(), d(12), d(13),
+                                            d(14));
                         }))
         .def_readonly("weight_sum", &Moments::weight_sum)
         .def_readonly("samples", &Moments::samples)

@@ -33,6 +33,7 @@ struct Moments {
     double log_weight = 0;        // sum log w over the rows counted; NaN: not known
     std::vector<double> x_error;  // features: rounding error to expect of x_mean + x_low; empty: none to speak of
     std::vector<double> y_error;  // targets: likewise of y
+    std::vector<double> y_noise;  // targets: rounding error to expect of yy; empty: that of one pass
     bool finite = true;           // false when X, Y, the weights or their products hold NaN or infinity
     bool interrupted = false;
 };

@@ -69,6 +69,25 @@ void add_noise(Moments& m, const std::vector<double>& before, const Moments& oth
     }
 }
 
+std::vector<double> target_noise(const Moments& m) {
+    std::vector<double> noise = m.y_noise;
+    noise.resize(m.yy.size(), 0.0);
+    for (std::size_t t = 0; t < noise.size(); ++t)
+        if (m.y_noise.empty()) noise[t] = eps * m.yy[t];
+    return noise;
+}
+
+// The same for yy, which was `before`.
+void add_target_noise(Moments& m, const std::vector<double>& before, const Moments& other,
+                      const std::vector<double>& doubt) {
+    const std::vector<double> mine = target_noise(m), theirs = target_noise(other);
+    m.y_noise = mine;
+    for (std::size_t t = 0; t < mine.size(); ++t) {
+        const double size = eps * std::max(before[t], m.yy[t]);
+        m.y_noise[t] = std::hypot(std::hypot(mine[t], theirs[t]), std::hypot(size, doubt[t]));
+    }
+}
+
 // The noise and the diagonal of xx, for add_noise.
 std::vector<double> noise_before(const Moments& m) {
     const Index p = m.features;
@@ -105,8 +124,8 @@ void add_products(Moments& m, const Moments& other, double sign, double mixed, c
 void make_empty(Moments& m) {
     m.samples = 0;
     m.weight_sum = m.log_weight = 0;
-    for (auto* values :
-         {&m.x_mean, &m.y_mean, &m.xx, &m.xy, &m.yy, &m.x_size, &m.x_low, &m.y_low, &m.noise, &m.x_error, &m.y_error})
+    for (auto* values : {&m.x_mean, &m.y_mean, &m.xx, &m.xy, &m.yy, &m.x_size, &m.x_low, &m.y_low, &m.noise, &m.x_error,
+                         &m.y_error, &m.y_noise})
         std::fill(values->begin(), values->end(), 0.0);
 }
 
@@ -119,7 +138,7 @@ void complete(Moments& m) {
     };
     if (static_cast<Index>(p) != m.features || static_cast<Index>(k) != m.targets || m.xx.size() != p * p ||
         m.xy.size() != p * k || m.yy.size() != k || !fits(m.x_low, p) || !fits(m.y_low, k) || !fits(m.noise, p) ||
-        !fits(m.x_error, p) || !fits(m.y_error, k))
+        !fits(m.x_error, p) || !fits(m.y_error, k) || !fits(m.y_noise, k))
         throw std::invalid_argument("the shapes of the moments do not agree");
     set_sizes(m);
 }
@@ -135,7 +154,8 @@ void merge(Moments& into, const Moments& other) {
                               dy = differences(other.y_mean, other.y_low, into.y_mean, into.y_low),
                               before = noise_before(into);
     const double mixed = into.weight_sum * share;
-    const std::vector<double> doubt = doubts(into.x_error, other.x_error, mixed, dx);
+    const std::vector<double> doubt = doubts(into.x_error, other.x_error, mixed, dx),
+                              y_doubt = doubts(into.y_error, other.y_error, mixed, dy), y_before = into.yy;
     add_products(into, other, 1.0, mixed, dx, dy);
     move_means(into.x_mean, into.x_low, dx, share);
     move_means(into.y_mean, into.y_low, dy, share);
@@ -148,6 +168,7 @@ void merge(Moments& into, const Moments& other) {
     into.interrupted = into.interrupted || other.interrupted;
     set_sizes(into);
     add_noise(into, before, other, doubt);
+    add_target_noise(into, y_before, other, y_doubt);
 }
 
 // With T the whole, B the part and A what is left: mean_A = mean_T + (w_B / w_A) d with d = mean_T - mean_B, and
@@ -166,7 +187,8 @@ Removal remove(Moments& from, const Moments& part) {
     const std::vector<double> dx = differences(from.x_mean, from.x_low, part.x_mean, part.x_low),
                               dy = differences(from.y_mean, from.y_low, part.y_mean, part.y_low),
                               before = noise_before(from), x_doubt = doubts(from.x_error, part.x_error, mixed, dx),
-                              y_doubt = doubts(from.y_error, part.y_error, mixed, dy);
+                              y_doubt = doubts(from.y_error, part.y_error, mixed, dy), y_before = from.yy,
+                              y_noise = target_noise(from);
     const auto too_much = [](double held, double removed, double noise) {
         return !(held - removed >= -negligible * held - certainly_noise * noise);
     };
@@ -176,8 +198,7 @@ Removal remove(Moments& from, const Moments& part) {
     }
     for (Index t = 0; t < k; ++t) {
         const double removed = part.yy[t] + mixed * dy[t] * dy[t];
-        if (too_much(from.yy[t], removed, eps * from.yy[t] + y_doubt[t]))
-            return {Fault::target, t, from.yy[t], removed};
+        if (too_much(from.yy[t], removed, y_noise[t] + y_doubt[t])) return {Fault::target, t, from.yy[t], removed};
     }
     if (last) {
         make_empty(from);
@@ -195,13 +216,14 @@ Removal remove(Moments& from, const Moments& part) {
     from.log_weight -= part.log_weight;
     set_sizes(from);
     add_noise(from, before, part, x_doubt);
+    add_target_noise(from, y_before, part, y_doubt);
     return {};
 }
 
 void decay(Moments& m, double factor) {
     m.weight_sum *= factor;
     m.log_weight += static_cast<double>(m.samples) * std::log(factor);
-    for (auto* values : {&m.xx, &m.xy, &m.yy, &m.noise})
+    for (auto* values : {&m.xx, &m.xy, &m.yy, &m.noise, &m.y_noise})
         for (double& value : *values) value *= factor;
 }
 
@@ -210,10 +232,12 @@ Moments uncentred(Moments m) {
     const std::vector<double> before = noise_before(m);
     const double total = m.weight_sum;
     Moments nothing = m;
-    for (auto* values : {&nothing.xx, &nothing.xy, &nothing.yy, &nothing.noise})
+    for (auto* values : {&nothing.xx, &nothing.xy, &nothing.yy, &nothing.noise, &nothing.y_noise})
         std::fill(values->begin(), values->end(), 0.0);
+    const std::vector<double> y_before = m.yy;
     add_products(m, nothing, 1.0, total, m.x_mean, m.y_mean);
     add_noise(m, before, nothing, doubts(m.x_error, {}, total, m.x_mean));
+    add_target_noise(m, y_before, nothing, doubts(m.y_error, {}, total, m.y_mean));
     for (auto* values : {&m.x_mean, &m.y_mean, &m.x_low, &m.y_low}) std::fill(values->begin(), values->end(), 0.0);
     m.x_error.clear();
     m.y_error.clear();
