@@ -102,19 +102,10 @@ def coefficient_forest(
     ax.set_yticks(places, [short(str(names[j])) for j in chosen], fontsize=min(9.0, max(3.0, 0.82 * height)))
     ax.set_ylim(-0.7, count - 0.3)
     unit = "change of y per sd of the column" if per == "sd" else "coefficient"
-    ax.set_xlabel(f"{unit}, {100 * level:g} % intervals")
+    label = f"{unit}, {100 * level:g} % intervals"
     if found.bias is not None:
-        text = "A penalty pulls the coefficients towards zero; the intervals do not make up for that bias."
-        ax.annotate(
-            text,
-            (0.0, 0.0),
-            (0.0, -38.0),
-            "axes fraction",
-            "offset points",
-            fontsize=7,
-            color=INK,
-            annotation_clip=False,
-        )
+        label += "\na penalty pulls towards zero; intervals do not make up for that bias"
+    ax.set_xlabel(label)
     if count < len(names):
         ax.set_title(f"the {count} clearest of {len(names)} coefficients", loc="left", fontsize=10)
     plain(ax)
