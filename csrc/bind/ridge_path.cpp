@@ -77,7 +77,7 @@ py::object products_of(const py::object& x, const py::object& order, const py::o
                                     threads_for(2.0 * static_cast<double>(count * right.size())));
         }
         if (!done) throw py::error_already_set();
-        return std::move(out);
+        return out;
     });
 }
 

@@ -10,9 +10,9 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index rows_per_fold_lane = 4096;   // of a fold
-constexpr Index gathered_rows = 1200;   // five panels of the moments' own sweep
-constexpr Index lane_memory = 1 << 23;  // elements of all accumulators together, about
+constexpr Index rows_per_fold_lane = 4096;  // of a fold
+constexpr Index gathered_rows = 1200;       // five panels of the moments' own sweep
+constexpr Index lane_memory = 1 << 23;      // elements of all accumulators together, about
 
 Moments no_rows(Index features, Index targets, bool centre) {
     Moments m;
