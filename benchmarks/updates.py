@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def numpy_stream(X: Array, y: Array, chunk: int) -> Array:
     return solved
 
 
-def stream(model: Any, X: Array, y: Array, chunk: int) -> Any:
+def stream(make: Any, X: Array, y: Array, chunk: int) -> Any:
+    model = make()
     for begin in range(0, len(X), chunk):
         model.partial_fit(X[begin : begin + chunk], y[begin : begin + chunk])
     return model.coef_
@@ -70,10 +72,10 @@ def stream_rows(X: Array, y: Array) -> Iterator[Row]:
     ours, theirs = _estimators()
     for chunk in CHUNKS:
         calls: dict[str, Call] = {
-            "mlcraft": lambda chunk=chunk: stream(ours(), X, y, chunk),  # type: ignore[misc]
+            "mlcraft": partial(stream, ours, X, y, chunk),
             "refit": lambda: ours().fit(X, y).coef_,
             "scikit-learn": lambda: theirs().fit(X, y).coef_,
-            "numpy": lambda chunk=chunk: numpy_stream(X, y, chunk),  # type: ignore[misc]
+            "numpy": partial(numpy_stream, X, y, chunk),
         }
         asked = (X.shape[1], chunk, X.dtype.name) == (ASKED_COLUMNS, ASKED_CHUNK, "float64")
         yield Row(f"chunks of {chunk:,}", X.shape, X.dtype.name, float(X.nbytes + y.nbytes), calls, asked)

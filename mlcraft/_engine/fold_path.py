@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
-from mlcraft._engine.least_squares import NonFiniteError, _as_csr, fit_least_squares
-from mlcraft._engine.left_out import WELL_SPREAD, aligned, in_double, in_range, refuse_unless_finite
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares
+from mlcraft._engine.left_out import WELL_SPREAD, in_double, in_range, refuse_unless_finite
 from mlcraft._engine.spectrum import eigenvalues_vectors, one_blas_thread, product, spread
 from mlcraft._engine.wide_path import sparse_gram, wide_gram
 
@@ -156,9 +157,9 @@ def fold_fits(
     NonFiniteError
         If X, y or the weights hold NaN or infinity.
     """
-    X, y, sample_weight = aligned(X, y, sample_weight)
+    X, y, sample_weight = readable(X, y, sample_weight)
     if not isinstance(X, np.ndarray):
-        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
+        X, y, sample_weight = in_double(X, y, sample_weight)
     targets, alphas = y.reshape(len(y), -1), np.asarray(alphas, dtype=np.float64)
     refuse_unless_finite(targets, 0.0 if sample_weight is None else sample_weight)
     done = 0
@@ -250,8 +251,9 @@ def growing_fits(
     FoldFit
         For each size.
     """
+    X, y, sample_weight = readable(X, y, sample_weight)
     if not isinstance(X, np.ndarray):
-        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
+        X, y, sample_weight = in_double(X, y, sample_weight)
     data = _Data(X, y.reshape(len(y), -1), sample_weight, np.asarray(alphas, dtype=np.float64), fit_intercept)
     moments, begin = None, 0
     for size in sizes:

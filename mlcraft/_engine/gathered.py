@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from mlcraft import _core
-from mlcraft._engine.least_squares import NonFiniteError, _as_csr
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import NonFiniteError
 
 __all__ = ["Columns", "Gathered", "GatheredNumbers", "gather"]
 
@@ -50,7 +51,7 @@ class Gathered:
 
     def add(self, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> None:
         """Take in the rows of checked arrays; nothing is changed where that raises `NonFiniteError`."""
-        X, y, sample_weight = _readable(X, y, sample_weight)
+        X, y, sample_weight = readable(X, y, sample_weight)
         self._check_targets(1 if y.ndim == 1 else y.shape[1])
         if not self.core.add(X, y, sample_weight):
             raise NonFiniteError
@@ -114,7 +115,7 @@ def gather(
     rows: NDArray[np.int64] | None = None,
 ) -> Gathered:
     """Return the moments of checked arrays, of all rows or of those listed, or raise `NonFiniteError`."""
-    X, y, sample_weight = _readable(X, y, sample_weight)
+    X, y, sample_weight = readable(X, y, sample_weight)
     if rows is not None and not isinstance(X, np.ndarray):
         X, y, sample_weight = X[rows], y[rows], None if sample_weight is None else sample_weight[rows]
         rows = None
@@ -122,18 +123,6 @@ def gather(
     if not core.finite:
         raise NonFiniteError
     return Gathered(core, X.dtype, y.ndim, not isinstance(X, np.ndarray))
-
-
-def _readable(X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> tuple[Any, NDArray[Any], Any]:
-    if not isinstance(X, np.ndarray):
-        X = _as_csr(X)
-    elif not X.flags.aligned:
-        X = X.copy()
-    if not y.flags.aligned:
-        y = y.copy()
-    if sample_weight is not None and not sample_weight.flags.aligned:
-        sample_weight = sample_weight.copy()
-    return X, y, sample_weight
 
 
 class Columns(BaseEstimator):  # type: ignore[misc]

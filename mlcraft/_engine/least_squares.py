@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlcraft import _core
 from mlcraft._engine.config import get_config
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
+from mlcraft._engine.layout import readable
 
 __all__ = ["ROUGH", "LeastSquaresFit", "NonFiniteError", "fit_least_squares", "predict_linear"]
 
@@ -130,14 +131,7 @@ def fit_least_squares(
         options.tol = min(max(tol * 1e-6, 1e-13), 1e-8)
     if max_iter is not None:
         options.max_iter = max_iter
-    if not isinstance(X, np.ndarray):
-        X = _as_csr(X)
-    elif not X.flags.aligned:
-        X = X.copy()
-    if not y.flags.aligned:
-        y = y.copy()
-    if sample_weight is not None and not sample_weight.flags.aligned:
-        sample_weight = sample_weight.copy()
+    X, y, sample_weight = readable(X, y, sample_weight)
     if get_config()["engine"] == "numba" and isinstance(X, np.ndarray) and X.shape[0] > X.shape[1]:
         solution = _solve_by_twins(X, y, sample_weight, options)
         if solution is not None:
@@ -167,15 +161,6 @@ def _solve_by_twins(X: Any, y: Floats, sample_weight: Floats | None, options: _c
 
 def _all_usable(alpha: Any) -> bool:
     return bool(np.all(np.isfinite(alpha)) and np.all(np.greater_equal(alpha, 0)))
-
-
-def _as_csr(X: Any) -> Any:
-    from scipy.sparse import csr_array
-
-    X = X.tocsr()
-    if X.indices.dtype != X.indptr.dtype:
-        X = csr_array((X.data, X.indices.astype(X.indptr.dtype), X.indptr), shape=X.shape)
-    return X
 
 
 def _as_fit(solution: Any, dtype: Any, ndim: int, n_samples: int | None = None) -> LeastSquaresFit:

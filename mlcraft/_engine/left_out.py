@@ -19,7 +19,6 @@ __all__ = [
     "Means",
     "Problem",
     "Scales",
-    "aligned",
     "assemble",
     "in_double",
     "in_range",
@@ -82,11 +81,6 @@ def in_double(X: Any, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Any
         y.astype(np.float64, copy=False),
         None if weight is None else weight.astype(np.float64, copy=False),
     )
-
-
-def aligned(*arrays: Any) -> list[Any]:
-    """Copy the arrays that do not lie where their dtype wants them."""
-    return [a.copy() if isinstance(a, np.ndarray) and not a.flags.aligned else a for a in arrays]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft import _core
-from mlcraft._engine.least_squares import NonFiniteError, _as_csr
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.left_out import (
     LEAST_LEFT,
     WELL_SPREAD,
     LeaveOneOut,
     Problem,
-    aligned,
     assemble,
     in_double,
     in_range,
@@ -71,9 +71,9 @@ def leave_one_out_path(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or leave the range of double precision.
     """
-    X, y, sample_weight = aligned(X, y, sample_weight)
+    X, y, sample_weight = readable(X, y, sample_weight)
     if not isinstance(X, np.ndarray):
-        X, y, sample_weight = in_double(_as_csr(X), y, sample_weight)
+        X, y, sample_weight = in_double(X, y, sample_weight)
     targets, alphas = y.reshape(len(y), -1), np.asarray(alphas, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found
         try:

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.fold_path import FoldFit, Splits, fold_fits, growing_fits, normalised_splits
-from mlcraft._engine.least_squares import _as_csr, fit_least_squares
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import fit_least_squares
 from mlcraft._engine.validation import checked_arrays
 
 __all__ = ["LearningCurve", "LearningCurveMixin"]
@@ -176,7 +177,7 @@ class _Problem:
         matrix, target, weight = checked_arrays(
             clone(estimator), X, y, sample_weight, accept_sparse=["csr", "csc", "coo"], dtype=[np.float64, np.float32]
         )
-        matrix = matrix if isinstance(matrix, np.ndarray) else _as_csr(matrix)
+        matrix, target, weight = readable(matrix, target, weight)
         n_targets = 1 if target.ndim == 1 else target.shape[1]
         penalties = np.asarray(penalty, dtype=np.float64).ravel()
         if penalties.size not in (1, n_targets):

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
@@ -19,24 +18,13 @@ from mlcraft._engine.validation import (
     overwrite_centred,
     plain_arrays,
 )
-from mlcraft.linear_model._base import LinearEstimator
-from mlcraft.linear_model._inference import InferenceMixin
-from mlcraft.linear_model._influence import InfluenceMixin
-from mlcraft.linear_model._learning_curve import LearningCurveMixin
+from mlcraft.linear_model._regressor import LinearRegressor
 from mlcraft.linear_model._updates import UpdatesMixin
 
 __all__ = ["LinearRegression"]
 
 
-class LinearRegression(
-    InferenceMixin,
-    InfluenceMixin,
-    LearningCurveMixin,
-    UpdatesMixin,
-    MultiOutputMixin,  # type: ignore[misc]
-    RegressorMixin,  # type: ignore[misc]
-    LinearEstimator,
-):
+class LinearRegression(UpdatesMixin, LinearRegressor):
     """Ordinary least squares: the line (or plane) with the smallest sum of squared errors.
 
     A drop-in replacement of :class:`sklearn.linear_model.LinearRegression`.  Where columns depend on each
@@ -217,21 +205,6 @@ class LinearRegression(
         if "_singular" not in fitted:
             self._singular: NDArray[Any] = self.factor_.singular_values()
         return self._singular
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict with the linear model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values.
-        """
-        return self._linear_output(X, "predict")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -15,6 +15,7 @@ from sklearn.model_selection import check_cv
 from mlcraft._engine.fold_path import FoldFit, Splits, fold_fits, normalised_splits
 from mlcraft._engine.ridge_path import leave_one_out_path
 from mlcraft._engine.status import warn_caller
+from mlcraft.linear_model._base import LinearEstimator
 from mlcraft.linear_model._ridge import Ridge
 from mlcraft.linear_model._ridge_classifier import RidgeClassifier
 
@@ -86,7 +87,8 @@ class Search:
             results = None if not keep else self._squared(path.errors)
         else:
             targets = self.y.astype(np.float64).reshape(n_samples, -1)
-            results = targets[:, :, np.newaxis] - path.errors  # type: ignore[operator]
+            assert path.errors is not None  # they were asked for
+            results = targets[:, :, np.newaxis] - path.errors
             scores = np.array([self._score_given(results[:, :, a], several) for a in range(len(self.alphas))])
         if results is not None:
             results = (results[:, 0] if self.y.ndim == 1 else results) if keep else None
@@ -276,7 +278,7 @@ class _GivenScores(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return labels
 
 
-class _Held:
+class _Held(LinearEstimator):
     """An estimator that remembers its output for one set of rows."""
 
     _held: tuple[Any, NDArray[Any]]
@@ -285,7 +287,7 @@ class _Held:
         rows, output = self._held
         if X is rows:
             return output
-        found: NDArray[Any] = super()._linear_output(X, method)  # type: ignore[misc]
+        found: NDArray[Any] = super()._linear_output(X, method)
         return found
 
 

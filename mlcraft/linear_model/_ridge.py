@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
@@ -20,9 +19,7 @@ from mlcraft._engine.validation import (
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
-from mlcraft.linear_model._inference import InferenceMixin
-from mlcraft.linear_model._influence import InfluenceMixin
-from mlcraft.linear_model._learning_curve import LearningCurveMixin
+from mlcraft.linear_model._regressor import LinearRegressor
 from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
     SOLVERS,
@@ -152,15 +149,7 @@ class RidgeEstimator(LinearEstimator):
         return tags
 
 
-class Ridge(
-    InferenceMixin,
-    InfluenceMixin,
-    LearningCurveMixin,
-    UpdatesMixin,
-    MultiOutputMixin,  # type: ignore[misc]
-    RegressorMixin,  # type: ignore[misc]
-    RidgeEstimator,
-):
+class Ridge(UpdatesMixin, LinearRegressor, RidgeEstimator):
     """Least squares with an L2 penalty: minimises ||y - X b||^2 + alpha ||b||^2.
 
     A drop-in replacement of :class:`sklearn.linear_model.Ridge`.
@@ -289,18 +278,3 @@ class Ridge(
             ensure_all_finite=ensure_all_finite,
         )
         self._solve(X, y, sample_weight, self._resolved_solver(sparse.issparse(X), foreign))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict with the linear model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values.
-        """
-        return self._linear_output(X, "predict")

@@ -6,7 +6,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from mlcraft._engine.array_api import foreign_namespace, to_numpy
 from mlcraft._engine.validation import check_parameters, finite_or_explained
-from mlcraft.linear_model._penalty_search import make_splits
 from mlcraft.linear_model._ridge_classifier import LabelPredictor
 from mlcraft.linear_model._ridge_cv import SPARSE, RidgeCVEstimator
 
@@ -131,7 +130,5 @@ class RidgeClassifierCV(LabelPredictor, RidgeCVEstimator):
 
     def _fit_checked(self, X: Any, y: Any, sample_weight: Any, plan: dict[str, Any], look: bool) -> None:
         matrix, labels, targets, weight = self._prepared(X, y, sample_weight, SPARSE, look)
-        if self.cv is not None and "splits" not in plan:
-            frame = X if hasattr(X, "iloc") or hasattr(X, "columns") else matrix
-            plan["splits"] = make_splits(self.cv, frame, labels, True, plan["split_params"])
+        self._plan_splits(plan, X, matrix, labels)
         self._search(matrix, targets, weight, plan, labels)

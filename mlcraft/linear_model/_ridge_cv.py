@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, RegressorMixin, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -20,8 +20,8 @@ from sklearn.utils.metadata_routing import (
 )
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
-from mlcraft._engine.least_squares import NonFiniteError, _as_csr
-from mlcraft._engine.left_out import aligned
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.status import warn_about_fit, warn_caller
 from mlcraft._engine.validation import (
     adopt_width,
@@ -31,10 +31,8 @@ from mlcraft._engine.validation import (
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
-from mlcraft.linear_model._inference import InferenceMixin
-from mlcraft.linear_model._influence import InfluenceMixin
-from mlcraft.linear_model._learning_curve import LearningCurveMixin
 from mlcraft.linear_model._penalty_search import Choice, Search, accepts_weights, make_splits
+from mlcraft.linear_model._regressor import LinearRegressor
 from mlcraft.linear_model._ridge_regression import is_penalised, solve_ridge
 
 __all__ = ["RidgeCV", "RidgeCVEstimator"]
@@ -134,11 +132,17 @@ class RidgeCVEstimator(LinearEstimator):
             scorer = None  # the errors themselves
         return {"alphas": alphas, "scorer": scorer, "score_params": score_params, "split_params": split_params}
 
+    def _plan_splits(self, plan: dict[str, Any], X: Any, matrix: Any, y: Any) -> None:
+        """Ask the splitter, which sees a frame as it is given, unless it has been asked."""
+        if self.cv is not None and "splits" not in plan:
+            frame = X if hasattr(X, "iloc") or hasattr(X, "columns") else matrix
+            plan["splits"] = make_splits(self.cv, frame, y, is_classifier(self), plan["split_params"])
+
     def _search(
         self, X: Any, y: NDArray[Any], weight: NDArray[Any] | None, plan: dict[str, Any], labels: Any = None
     ) -> None:
         """Choose the penalty and fit with it; `plan` holds the splits where there are any."""
-        X, y, weight = aligned(X if isinstance(X, np.ndarray) else _as_csr(X), y, weight)
+        X, y, weight = readable(X, y, weight)
         score_params = plan["score_params"]
         if "sample_weight" in score_params and weight is not None:
             score_params = {**score_params, "sample_weight": weight}
@@ -194,14 +198,7 @@ class RidgeCVEstimator(LinearEstimator):
         return tags
 
 
-class RidgeCV(
-    InferenceMixin,
-    InfluenceMixin,
-    LearningCurveMixin,
-    MultiOutputMixin,  # type: ignore[misc]
-    RegressorMixin,  # type: ignore[misc]
-    RidgeCVEstimator,
-):
+class RidgeCV(LinearRegressor, RidgeCVEstimator):
     """Ridge regression that chooses its penalty by cross-validation.
 
     A drop-in replacement of :class:`sklearn.linear_model.RidgeCV`. Leave-one-out takes one eigendecomposition and
@@ -346,27 +343,10 @@ class RidgeCV(
             dtype=[np.float64, np.float32],
             ensure_all_finite=look,
         )
-        if self.cv is not None and "splits" not in plan:
-            frame = X if hasattr(X, "iloc") or hasattr(X, "columns") else matrix
-            plan["splits"] = make_splits(self.cv, frame, y, False, plan["split_params"])
+        self._plan_splits(plan, X, matrix, y)
         self._search(matrix, target, weight, plan)
 
     def _given_back(self, foreign: Any) -> Self:
         if foreign is not None:
             self._give_back(foreign)
         return self
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict with the linear model.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values.
-        """
-        return self._linear_output(X, "predict")

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcraft._engine.array_api import to_numpy
-from mlcraft._engine.least_squares import _as_csr
+from mlcraft._engine.layout import readable
 from mlcraft._engine.validation import checked_weights, engine_matrix
 
 __all__ = ["Rows", "rows_of"]
@@ -88,13 +87,7 @@ def rows_of(estimator: Any, X: Any, y: Any, sample_weight: Any, *, look: bool = 
     X, y, sample_weight = to_numpy(X, y, sample_weight)
     X = validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False, ensure_all_finite=look)
     X = engine_matrix(X)
-    if sparse.issparse(X):
-        X = _as_csr(X)
-    elif not X.flags.aligned:
-        X = X.copy()
-    weights = checked_weights(sample_weight, X)
-    if weights is not None and not weights.flags.aligned:
-        weights = weights.copy()
+    X, weights = readable(X, checked_weights(sample_weight, X))
     weight = np.ones(X.shape[0]) if weights is None else weights.astype(np.float64)
     return Rows(X, None if y is None else _targets(estimator, X, y), weights, weight, estimator.coef_.ndim == 1)
 

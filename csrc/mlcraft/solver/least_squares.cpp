@@ -41,22 +41,11 @@ public:
     void solve() {
         if (out_.status == Status::not_finite) return;
         if (options_.positive) return solve_positive();
-        std::vector<bool> done(static_cast<std::size_t>(k_), false);
-        for (Index t = 0; t < k_; ++t) {  // targets that share a penalty share a factor
-            if (done[t]) continue;
-            std::vector<Index> group;
-            for (Index u = t; u < k_; ++u)
-                if (alpha(u) == alpha(t)) {
-                    done[u] = true;
-                    group.push_back(u);
-                }
-            solve_group(group, alpha(t));
-        }
+        for_each_penalty(options_, k_,
+                         [&](const std::vector<Index>& group, double alpha) { solve_group(group, alpha); });
     }
 
 private:
-    double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
-
     // A column counts as constant when its spread is the rounding of its mean. The sums can hide an underflow, so the
     // few suspects are looked at one by one.
     void find_constant_columns() {
@@ -220,7 +209,7 @@ private:
         out_.method = "active_set";
         set_rank(p_);
         for (Index t = 0; t < k_; ++t) {
-            std::vector<double> lower = scaled_gram(alpha(t)), g(static_cast<std::size_t>(p_ * p_)),
+            std::vector<double> lower = scaled_gram(options_.alpha_of(t)), g(static_cast<std::size_t>(p_ * p_)),
                                 h(static_cast<std::size_t>(p_));
             for (Index i = 0; i < p_; ++i) {
                 for (Index j = 0; j <= i; ++j) g[i * p_ + j] = g[j * p_ + i] = lower[i * p_ + j];
@@ -351,7 +340,7 @@ LeastSquaresSolution solve_sparse(const CsrMatrix<T, I>& x, MatrixView<const T> 
     }
     const Index limit = options.max_iter > 0 ? options.max_iter : std::max<Index>(2000, 4 * std::min(x.rows(), p));
     for (Index t = 0; t < k; ++t) {
-        const double alpha = options.alpha[options.alpha.size() > 1 ? t : 0];
+        const double alpha = options.alpha_of(t);
         const auto s = conjugate_gradient(x, y.column(t), weight, means, t, alpha, options.tol, limit, options.threads);
         double value = means.y_mean[t];
         for (Index j = 0; j < p; ++j) {

@@ -26,7 +26,26 @@ struct LeastSquaresOptions {
     double tol = 1e-10;  // conjugate gradients only
     Index max_iter = 0;  // iterative methods only; 0: by the size of the problem
     int threads = 1;
+
+    double alpha_of(Index target) const { return alpha[alpha.size() > 1 ? target : 0]; }
 };
+
+// Calls solve(group, alpha) for the targets that share a penalty: they share a factor.
+template <class Solve>
+void for_each_penalty(const LeastSquaresOptions& options, Index targets, Solve&& solve) {
+    std::vector<bool> done(static_cast<std::size_t>(targets), false);
+    for (Index t = 0; t < targets; ++t) {
+        if (done[t]) continue;
+        const double alpha = options.alpha_of(t);
+        std::vector<Index> group;
+        for (Index u = t; u < targets; ++u)
+            if (options.alpha_of(u) == alpha) {
+                done[u] = true;
+                group.push_back(u);
+            }
+        solve(group, alpha);
+    }
+}
 
 // What is kept of a fit: L L' ~ S (X'WX + alpha I) S about the mean, L lower triangular with the columns' scales S; for
 // a wide design ("dual") L L' ~ the Gram matrix of the centred rows, and S is empty. Empty where a method makes none.

@@ -67,25 +67,14 @@ public:
         out.condition = 1;
         out.coef.assign(static_cast<std::size_t>(k_ * p_), 0.0);
         out.intercept.assign(static_cast<std::size_t>(k_), 0.0);
-        std::vector<bool> done(static_cast<std::size_t>(k_), false);
-        for (Index t = 0; t < k_; ++t) {
-            if (done[t]) continue;
-            std::vector<Index> group;
-            for (Index u = t; u < k_; ++u)
-                if (alpha(u) == alpha(t)) {
-                    done[u] = true;
-                    group.push_back(u);
-                }
-            solve_group(group, alpha(t));
-        }
+        for_each_penalty(options_, k_,
+                         [&](const std::vector<Index>& group, double alpha) { solve_group(group, alpha); });
         if (out.rank < p_) out.status = Status::rank_deficient;
         check_finite(out);
         return std::move(found_);
     }
 
 private:
-    double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
-
     // As many directions as there are rows to tell of, and no more.
     Index most_directions(double alpha) const {
         if (alpha > 0 || m_.samples == 0) return p_;

@@ -120,7 +120,7 @@ void find_sums_of_squares(const Moments& m, const RowSource* rows, const LeastSq
     sums.residual.resize(k);
     bool cancelled = false;
     for (Index t = 0; t < k; ++t) {
-        const double alpha = options.alpha[options.alpha.size() > 1 ? t : 0];
+        const double alpha = options.alpha_of(t);
         const double* b = solution.coef.data() + t * p;
         double explained = 0, size = 0;
         for (Index j = 0; j < p; ++j) {

@@ -29,23 +29,15 @@ public:
         if (std::all_of(square_.begin(), square_.end(), [](double s) { return s == 0; })) {
             for (Index t = 0; t < k_; ++t) out_.intercept[t] = options_.fit_intercept ? y_mean_[t] : 0.0;
             std::vector<double> lower(static_cast<std::size_t>(n_ * n_), 0.0);
-            for (Index i = 0; i < n_; ++i) lower[i * n_ + i] = std::sqrt(alpha(0));
-            out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, alpha(0), true, 0, false};
+            for (Index i = 0; i < n_; ++i) lower[i * n_ + i] = std::sqrt(options_.alpha_of(0));
+            out_.factor = Factor{n_, std::move(lower), {}, mean_, weight_sum_, options_.alpha_of(0), true, 0, false};
             find_sums();
             return;  // nothing varies: no rank, no coefficients
         }
         const std::vector<double> gram = dual_gram(rows_, mean_.data(), root_.data(), options_.threads);
-        std::vector<bool> done(static_cast<std::size_t>(k_), false);
-        for (Index t = 0; t < k_; ++t) {
-            if (done[t]) continue;
-            std::vector<Index> group;
-            for (Index u = t; u < k_; ++u)
-                if (alpha(u) == alpha(t)) {
-                    done[u] = true;
-                    group.push_back(u);
-                }
-            if (!solve_group(gram, group, alpha(t))) solve_orthogonal(group, alpha(t));
-        }
+        for_each_penalty(options_, k_, [&](const std::vector<Index>& group, double alpha) {
+            if (!solve_group(gram, group, alpha)) solve_orthogonal(group, alpha);
+        });
         for (Index t = 0; t < k_; ++t) {
             double value = y_mean_[t];
             for (Index j = 0; j < p_; ++j) value -= mean_[j] * out_.coef[t * p_ + j];
@@ -55,8 +47,6 @@ public:
     }
 
 private:
-    double alpha(Index t) const { return options_.alpha[options_.alpha.size() > 1 ? t : 0]; }
-
     template <class Visit>
     void for_rows(Visit&& visit) const {
         constexpr Index block = 16;

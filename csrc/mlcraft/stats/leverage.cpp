@@ -5,57 +5,25 @@
 
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/simd/kernels.hpp"
+#include "mlcraft/stats/banded.hpp"
 
 namespace mlcraft {
 namespace {
 
-constexpr Index columns_at_once = 32;     // of a block, so that they stay in the first-level cache
 constexpr Index most_rows = 256;          // in a block
 constexpr Index gram_elements = 1 << 22;  // that all lanes of a Gram matrix may take together
-
-// A matrix A (inner x outer, column by column) whose column r is zero outside [first[r], last[r]).
-struct Banded {
-    Banded(Index inner, Index outer)
-        : inner(inner), outer(outer), values(static_cast<std::size_t>(inner * outer)), first(outer, 0),
-          last(outer, inner) {}
-
-    void find_bands() {
-        for (Index r = 0; r < outer; ++r) {
-            const double* column = values.data() + r * inner;
-            while (first[r] < last[r] && column[first[r]] == 0) ++first[r];
-            while (first[r] < last[r] && column[last[r] - 1] == 0) --last[r];
-        }
-    }
-
-    // out (rows x outer) = X A for X (rows x inner), both column by column.
-    void multiply(const double* x, Index ld, Index rows, double* out) const {
-        const auto& kernels = simd::kernels().f64;
-        for (Index r = 0; r < outer; ++r) std::fill(out + r * ld, out + r * ld + rows, 0.0);
-        for (Index begin = 0; begin < inner; begin += columns_at_once)
-            for (Index r = 0; r < outer; ++r) {
-                const Index from = std::max(begin, first[r]), to = std::min(begin + columns_at_once, last[r]);
-                if (from >= to) continue;
-                kernels.axpys(x + from * ld, ld, to - from, rows, values.data() + r * inner + from, out + r * ld);
-            }
-    }
-
-    Index inner, outer;
-    std::vector<double> values;
-    std::vector<Index> first, last;
-};
 
 Banded by_columns(const Whitener& whitener, Index features) {
     Banded k(features, whitener.rank);
     for (Index j = 0; j < features; ++j)
-        for (Index r = 0; r < whitener.rank; ++r) k.values[r * features + j] = whitener.root[j * whitener.rank + r];
-    k.find_bands();
+        for (Index r = 0; r < whitener.rank; ++r) k.set(j, r, whitener.root[j * whitener.rank + r]);
     return k;
 }
 
 Banded by_rows(const Whitener& whitener, Index features) {
     Banded k(whitener.rank, features);
-    std::copy_n(whitener.root, features * whitener.rank, k.values.data());
-    k.find_bands();
+    for (Index j = 0; j < features; ++j)
+        for (Index r = 0; r < whitener.rank; ++r) k.set(r, j, whitener.root[j * whitener.rank + r]);
     return k;
 }
 
@@ -101,7 +69,7 @@ public:
 
     void run(Index index) const {
         const Index begin = index * block_, count = std::min(block_, rows_.rows - begin);
-        const Index rank = to_whitened_.outer;
+        const Index rank = to_whitened_.outer();
         std::vector<double> x(static_cast<std::size_t>(p_ * block_)), z(static_cast<std::size_t>(rank * block_));
         read_centred(rows_, mean_, begin, count, x.data(), block_);
         if (out_.fit) products(begin, count, x.data(), out_.fit);

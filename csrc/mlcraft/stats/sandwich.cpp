@@ -6,6 +6,7 @@
 #include "mlcraft/core/buffer.hpp"
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/simd/kernels.hpp"
+#include "mlcraft/stats/banded.hpp"
 
 namespace mlcraft {
 namespace {
@@ -57,57 +58,26 @@ Status sum_over_lanes(Index n, Index elements, double* out, int threads, Body&& 
     return status;
 }
 
-// out = X root by columns, eight columns of X at a time: the root is padded with zeros, and skipped where it has none
-// but zeros.
-class PaddedRoot {
-public:
-    static constexpr Index group = 8, columns_at_once = 32;
-
-    PaddedRoot(const double* root, Index features, Index rank)
-        : features_((features + group - 1) / group * group), rank_(rank),
-          values_(static_cast<std::size_t>(features_ * rank), 0.0), first_(rank, features_), last_(rank, 0) {
-        for (Index j = 0; j < features; ++j)
-            for (Index r = 0; r < rank; ++r) {
-                if (root[j * rank + r] == 0) continue;
-                values_[r * features_ + j] = root[j * rank + r];
-                first_[r] = std::min(first_[r], j / group * group);
-                last_[r] = j / group * group + group;
-            }
-    }
-
-    Index padded_features() const { return features_; }
-
-    void multiply(const double* x, Index ld, Index count, double* out) const {
-        const auto& kernels = simd::kernels().f64;
-        for (Index r = 0; r < rank_; ++r) std::fill(out + r * ld, out + r * ld + count, 0.0);
-        for (Index begin = 0; begin < features_; begin += columns_at_once)
-            for (Index r = 0; r < rank_; ++r) {
-                const Index from = std::max(begin, first_[r]), to = std::min(begin + columns_at_once, last_[r]);
-                if (from < to)
-                    kernels.axpys(x + from * ld, ld, to - from, count, values_.data() + r * features_ + from,
-                                  out + r * ld);
-            }
-    }
-
-private:
-    Index features_, rank_;
-    std::vector<double> values_;
-    std::vector<Index> first_, last_;
-};
+Banded padded_root(const double* root, Index features, Index rank) {
+    Banded padded(features, rank, 8);  // as many columns as the kernel adds at a time
+    for (Index j = 0; j < features; ++j)
+        for (Index r = 0; r < rank; ++r) padded.set(j, r, root[j * rank + r]);
+    return padded;
+}
 
 constexpr Index score_rows = 128, score_ld = 136;  // rows of a block, and how far apart its columns lie
 
 // One lane of score_gram: its buffers and its sums.
 class ScoreLane {
 public:
-    ScoreLane(const CentredRows& z, const ScoreGramProblem& problem, const PaddedRoot& root,
+    ScoreLane(const CentredRows& z, const ScoreGramProblem& problem, const Banded& root,
               const std::vector<double>& negative_coef)
         : z_(z), problem_(problem), root_(root), negative_coef_(negative_coef), constant_(z.constant ? 1 : 0),
           width_(problem.rank + constant_),
           kernel_(width_ <= 40 ? simd::kernels().f64.narrow : simd::kernels().f64.wide),
           strips_((width_ + kernel_.lanes - 1) / kernel_.lanes), no_shift_(static_cast<std::size_t>(width_), 0.0),
-          x_(static_cast<std::size_t>(root.padded_features() * score_ld), 0.0),
-          u_(static_cast<std::size_t>(width_ * score_ld)), packed_(2 * strips_ * kernel_.lanes * score_rows) {}
+          x_(static_cast<std::size_t>(root.inner() * score_ld), 0.0), u_(static_cast<std::size_t>(width_ * score_ld)),
+          packed_(2 * strips_ * kernel_.lanes * score_rows) {}
 
     static Index sums(Index width, Index lanes) {
         const Index padded = (width + lanes - 1) / lanes * lanes;
@@ -171,7 +141,7 @@ private:
 
     const CentredRows& z_;
     const ScoreGramProblem& problem_;
-    const PaddedRoot& root_;
+    const Banded& root_;
     const std::vector<double>& negative_coef_;
     const Index constant_, width_;
     const simd::GramKernel<double>& kernel_;
@@ -185,7 +155,7 @@ private:
 
 ScoreGram score_gram(const CentredRows& z, const ScoreGramProblem& problem, int threads) {
     const Index n = z.rows.rows, width = problem.rank + (z.constant ? 1 : 0);
-    const PaddedRoot root(problem.root, z.rows.cols, problem.rank);
+    const Banded root = padded_root(problem.root, z.rows.cols, problem.rank);
     std::vector<double> negative_coef(problem.coef, problem.coef + z.rows.cols);
     for (double& b : negative_coef) b = -b;
     const auto& family = simd::kernels().f64;
