@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "jit": frozenset({"_core"}),
     "_engine": frozenset({"_core", "exceptions", "jit"}),
     "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "uncertainty"}),
+    "svm": frozenset({"_core", "_engine", "exceptions", "linear_model"}),
     "plots": frozenset({"exceptions", "uncertainty"}),
     "solve": frozenset({"_core", "_engine", "exceptions", "jit"}),
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),

@@ -6,16 +6,16 @@ namespace mlcraft {
 struct SquaredLoss {
     static constexpr const char* name = "squared";
     template <class T>
-    static T value(T y, T eta) {
+    static T value(T y, T eta, T = 0) {
         const T r = eta - y;
         return r * r / 2;
     }
     template <class T>
-    static T gradient(T y, T eta) {
+    static T gradient(T y, T eta, T = 0) {
         return eta - y;
     }
     template <class T>
-    static T hessian(T, T) {
+    static T hessian(T, T, T = 0) {
         return 1;
     }
 };

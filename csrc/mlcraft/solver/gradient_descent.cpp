@@ -47,7 +47,7 @@ FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_ty
                 x.sweep_times(begin, count, v.data(), eta);
             else
                 x.times(begin, count, v.data(), eta);
-            const LossSums of_block = block(count, y.slice(begin, count), weight.slice(begin, count), eta);
+            const LossSums of_block = block({count, y.slice(begin, count), weight.slice(begin, count), eta});
             out[p] += of_block.value;
             out[p + 1] += of_block.gradient;
             out[p + 2] += of_block.weight;
