@@ -1,6 +1,8 @@
 """Warnings of mlcraft.  Errors and the other warnings are those of Python and scikit-learn."""
 
-__all__ = ["CollinearityWarning", "LeverageWarning"]
+from sklearn.exceptions import ConvergenceWarning
+
+__all__ = ["CollinearityWarning", "LeverageWarning", "SeparationWarning"]
 
 
 class CollinearityWarning(UserWarning):
@@ -43,5 +45,22 @@ class LeverageWarning(UserWarning):
     ...     warnings.simplefilter("always")
     ...     predictions = LinearRegression().fit(X, y).loo_predict_(X, y)
     >>> caught[0].category is LeverageWarning
+    True
+    """
+
+
+class SeparationWarning(ConvergenceWarning):  # type: ignore[misc]  # scikit-learn has no types
+    """Classes are told apart perfectly, and nothing keeps the coefficients finite: a penalty would.
+
+    The likelihood grows as long as the coefficients do (Albert and Anderson 1984), so what is returned is where the fit
+    stopped.  Its probabilities are near 0 or 1 as they should be; single coefficients have no meaning.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from mlcraft.exceptions import SeparationWarning
+    >>> from sklearn.exceptions import ConvergenceWarning
+    >>> issubclass(SeparationWarning, ConvergenceWarning)
     True
     """

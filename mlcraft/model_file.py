@@ -21,8 +21,9 @@ from mlcraft._model_container import ModelFileError, check_array, read_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
-_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV")
-_CLASSIFIERS = ("RidgeClassifier", "RidgeClassifierCV")
+_ESTIMATORS = ("LinearRegression", "LogisticRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV")
+_CLASSIFIERS = ("LogisticRegression", "RidgeClassifier", "RidgeClassifierCV")
+_BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (
     "coef_",
     "intercept_",
@@ -35,6 +36,7 @@ _ATTRIBUTES = (
     "condition_",
     "alpha_",
     "best_score_",
+    "certificate_",
 )
 _LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
 _MAX_TEXT_WIDTH = 2**16
@@ -66,7 +68,7 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     ----------
     path : str or path
         Where to write; an existing file is replaced in one step.
-    model : LinearRegression, Ridge, RidgeClassifier or TabularModel
+    model : LinearRegression, LogisticRegression, Ridge, RidgeClassifier or TabularModel
         The fitted model. The kept factor is not stored.
 
     Raises
@@ -101,7 +103,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    LinearRegression, Ridge, RidgeClassifier or TabularModel
+    LinearRegression, LogisticRegression, Ridge, RidgeClassifier or TabularModel
         The fitted model; its predictions and what follows from its factor equal those before saving bit for bit.
 
     Raises
@@ -168,7 +170,7 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     description["kept"] = {
         name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
     }
-    if kind in _CLASSIFIERS:
+    if kind in _BINARISED:
         description["label_type"] = model._label_binarizer.y_type_
     return description
 
@@ -231,6 +233,8 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
     kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
     estimator._kept = kept.made_with(*_made_with(estimator, kept))
     if kind in _CLASSIFIERS:
+        _check_classes(estimator)
+    if kind in _BINARISED:
         _restore_labels(estimator, description.get("label_type"))
     return estimator
 
@@ -338,16 +342,22 @@ def _check_shapes(fitted: dict[str, Any]) -> None:
         raise ModelFileError("its column names do not fit its coefficients")
 
 
-def _restore_labels(estimator: Any, label_type: Any) -> None:
-    """Give a classifier its labels back."""
-    from sklearn.preprocessing import LabelBinarizer
-
+def _check_classes(estimator: Any) -> None:
+    """Check that a classifier's labels fit its coefficients."""
     classes = vars(estimator).get("classes_")
     n_outputs = len(estimator.coef_) if estimator.coef_.ndim == 2 else 1
-    if label_type not in _LABEL_TYPES or not isinstance(classes, np.ndarray) or classes.ndim != 1:
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1:
         raise ModelFileError("its classes are missing")
     if len(classes) != n_outputs and not (n_outputs == 1 and len(classes) == 2):
         raise ModelFileError("its classes do not fit its coefficients")
+
+
+def _restore_labels(estimator: Any, label_type: Any) -> None:
+    """Give a classifier by ridge regression its labels back."""
+    from sklearn.preprocessing import LabelBinarizer
+
+    if label_type not in _LABEL_TYPES:
+        raise ModelFileError("its classes are missing")
     binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-    binarizer.classes_, binarizer.y_type_, binarizer.sparse_input_ = classes, label_type, False
+    binarizer.classes_, binarizer.y_type_, binarizer.sparse_input_ = estimator.classes_, label_type, False
     estimator._label_binarizer = binarizer

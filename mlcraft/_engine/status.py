@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mlcraft.exceptions import CollinearityWarning
 
-__all__ = ["warn_about_fit", "warn_caller"]
+__all__ = ["name_columns", "warn_about_fit", "warn_caller"]
 
 NAMED_AT_MOST = 5
 
@@ -88,7 +88,12 @@ def _named(estimator: Any, fit: Any) -> str:
     # what is left of a column once its predecessors are taken out is on the diagonal of the factor
     left = np.where(factor.scale > 0, np.abs(np.diagonal(factor.lower)), 0.0)
     columns = np.sort(np.argsort(left, kind="stable")[: len(left) - fit.rank])
+    return f" ({name_columns(estimator, columns)})"
+
+
+def name_columns(estimator: Any, columns: NDArray[np.intp]) -> str:
+    """List columns, by name where names are known: "column 'age'", "columns 2, 5, ..."."""
     names = getattr(estimator, "feature_names_in_", None)
     shown = [repr(str(names[j])) if names is not None else str(j) for j in columns[:NAMED_AT_MOST]]
     more = ", ..." if len(columns) > NAMED_AT_MOST else ""
-    return f" (column{'' if len(columns) == 1 else 's'} {', '.join(shown)}{more})"
+    return f"column{'' if len(columns) == 1 else 's'} {', '.join(shown)}{more}"

@@ -24,8 +24,10 @@ __all__ = [
     "checked_weights",
     "engine_matrix",
     "finite_or_explained",
+    "is_plain_matrix",
     "overwrite_centred",
     "plain_arrays",
+    "plain_weights",
 ]
 
 FLOAT64 = np.dtype(np.float64)
@@ -39,7 +41,7 @@ def check_parameters(estimator: Any) -> None:
         estimator._validate_params()
 
 
-def _is_plain_matrix(X: Any) -> bool:
+def is_plain_matrix(X: Any) -> bool:
     """Tell whether X is a non-empty two-dimensional float ndarray that the engine takes as it is."""
     if type(X) is not ndarray and type(X) is not np.memmap:
         return False
@@ -51,7 +53,7 @@ def plain_arrays(X: Any, y: Any, sample_weight: Any) -> tuple[NDArray[Any], NDAr
 
     Values are not looked at, weights excepted: their sign is not the engine's business.
     """
-    if not _is_plain_matrix(X) or type(y) is not ndarray:
+    if not is_plain_matrix(X) or type(y) is not ndarray:
         return None
     n_samples = X.shape[0]
     if y.ndim == 0 or y.ndim > 2 or y.shape[0] != n_samples or (y.ndim == 2 and y.shape[1] == 0):
@@ -62,16 +64,22 @@ def plain_arrays(X: Any, y: Any, sample_weight: Any) -> tuple[NDArray[Any], NDAr
         with np.errstate(over="ignore"):  # what overflows is infinite, and is found as such
             y = y.astype(X.dtype)
     if sample_weight is not None:
-        if type(sample_weight) is not ndarray or sample_weight.shape != (n_samples,):
-            return None
-        if sample_weight.dtype != X.dtype:
-            if sample_weight.dtype.kind not in CASTABLE:
-                return None
-            with np.errstate(over="ignore"):
-                sample_weight = sample_weight.astype(X.dtype)
-        if not sample_weight.min() > 0 and not _has_allowed_zeros(sample_weight):
+        sample_weight = plain_weights(sample_weight, X)
+        if sample_weight is None:
             return None
     return X, y, sample_weight
+
+
+def plain_weights(sample_weight: Any, X: NDArray[Any]) -> NDArray[Any] | None:
+    """Return weights in the dtype of X when they are a plain array that fits it and none is negative, else None."""
+    if type(sample_weight) is not ndarray or sample_weight.shape != (X.shape[0],):
+        return None
+    if sample_weight.dtype != X.dtype:
+        if sample_weight.dtype.kind not in CASTABLE:
+            return None
+        with np.errstate(over="ignore"):  # what overflows is infinite, and is found as such
+            sample_weight = sample_weight.astype(X.dtype)
+    return sample_weight if sample_weight.min() > 0 or _has_allowed_zeros(sample_weight) else None
 
 
 def _has_allowed_zeros(sample_weight: NDArray[Any]) -> bool:

@@ -5,18 +5,28 @@ from abc import ABCMeta
 import sklearn.linear_model as _reference
 
 from mlcraft.linear_model._linear_regression import LinearRegression
+from mlcraft.linear_model._logistic_regression import LogisticRegression
 from mlcraft.linear_model._ridge import Ridge
 from mlcraft.linear_model._ridge_classifier import RidgeClassifier
 from mlcraft.linear_model._ridge_classifier_cv import RidgeClassifierCV
 from mlcraft.linear_model._ridge_cv import RidgeCV
 from mlcraft.linear_model._ridge_regression import ridge_regression
 
-__all__ = ["LinearRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV", "ridge_regression"]
+__all__ = [
+    "LinearRegression",
+    "LogisticRegression",
+    "Ridge",
+    "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+    "ridge_regression",
+]
 
 # Code that asks isinstance(model, sklearn.linear_model.LinearRegression) means the model, not who wrote it;
 # RANSACRegressor without min_samples asks just that.
 for _name, _ours in (
     ("LinearRegression", LinearRegression),
+    ("LogisticRegression", LogisticRegression),
     ("Ridge", Ridge),
     ("RidgeCV", RidgeCV),
     ("RidgeClassifier", RidgeClassifier),

@@ -13,7 +13,7 @@ from mlcraft._engine.array_api import check_same_arrays, foreign_namespace
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 from mlcraft._engine.least_squares import predict_linear
 
-__all__ = ["LinearEstimator", "put_fit"]
+__all__ = ["LinearEstimator", "dense_coefficients", "put_fit"]
 
 
 def put_fit(fitted: dict[str, Any], fit: Any, fit_intercept: bool, alpha: Any) -> None:
@@ -22,6 +22,11 @@ def put_fit(fitted: dict[str, Any], fit: Any, fit_intercept: bool, alpha: Any) -
     fitted["intercept_"] = fit.intercept[()] if fit_intercept else 0.0
     fitted["condition_"] = fit.condition
     fitted["_kept"] = fit.kept.made_with(fit_intercept, alpha)
+
+
+def dense_coefficients(coef: Any) -> Any:
+    """Return coefficients as an array, which `sparsify` may have made a sparse matrix."""
+    return coef.toarray() if hasattr(coef, "toarray") else coef
 
 
 class LinearEstimator(BaseEstimator):  # type: ignore[misc]
@@ -50,15 +55,14 @@ class LinearEstimator(BaseEstimator):  # type: ignore[misc]
     def _checked_output(self, X: Any, method: str) -> NDArray[Any]:
         check_is_fitted(self)
         check_same_arrays(X, self, method)
+        coef = dense_coefficients(self.coef_)
         rules: dict[str, Any] = {"accept_sparse": ["csr", "csc"], "reset": False}
         if foreign_namespace(X) is not None:
             matrix = validate_data(self, X, **rules)
-            foreign_output: NDArray[Any] = (
-                matrix @ (self.coef_.T if self.coef_.ndim == 2 else self.coef_) + self.intercept_
-            )
+            foreign_output: NDArray[Any] = matrix @ (coef.T if coef.ndim == 2 else coef) + self.intercept_
             return foreign_output
         matrix = validate_data(self, X, ensure_all_finite=False, **rules)
-        output = predict_linear(matrix, np.ascontiguousarray(self.coef_), self.intercept_)
+        output = predict_linear(matrix, np.ascontiguousarray(coef), self.intercept_)
         if not isfinite(output.sum()):
             validate_data(self, X, **rules)  # raises where X is to blame
         return output

@@ -1,0 +1,219 @@
+"""The problem of logistic regression as the engine takes it, and what a fit leaves on the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft._engine.smooth import SmoothFit, fit_smooth
+from mlcraft.linear_model._base import dense_coefficients
+from mlcraft.linear_model._labels import LabelledRows
+from mlcraft.linear_model._logistic_rules import engine_tolerance
+
+__all__ = ["LogisticProblem", "attributes_of", "starting_values"]
+
+Progress = Callable[[int, float, float], bool | None]
+LARGEST_PENALTY = 1e300
+
+
+@dataclass(slots=True)
+class LogisticProblem:
+    """
+    ``sum(w_i loss_i) / sum(w_i) + alpha |b|^2 / 2 + intercept_alpha |c|^2 / 2``.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    codes : ndarray of shape (n_samples,)
+        Number of each row's class, in the dtype of X.
+    n_classes : int
+        Two or more.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the rows, those of the classes included, in the dtype of X.
+    total : float
+        Their sum.
+    alpha, intercept_alpha : float
+        The penalties.
+    fit_intercept : bool
+        Whether there is a constant term.
+    """
+
+    X: Any
+    codes: NDArray[Any]
+    n_classes: int
+    weight: NDArray[Any] | None
+    total: float
+    alpha: float
+    intercept_alpha: float
+    fit_intercept: bool
+
+    @classmethod
+    def of(
+        cls,
+        rows: LabelledRows,
+        weight: NDArray[Any] | None,
+        *,
+        inverse_penalty: float,
+        fit_intercept: bool,
+        intercept_scaling: float | None = None,
+    ) -> Self:
+        """
+        Put a problem in scikit-learn's terms into the engine's.
+
+        Parameters
+        ----------
+        rows : LabelledRows
+            X, classes and codes; its weights are not used.
+        weight : ndarray of shape (n_samples,) or None
+            What `weighted_by_class` returned.
+        inverse_penalty : float
+            scikit-learn's C; infinite for no penalty.
+        fit_intercept : bool
+            Whether there is a constant term.
+        intercept_scaling : float or None, default=None
+            If given, the intercept is penalised as 'liblinear' does it.
+
+        Returns
+        -------
+        LogisticProblem
+        """
+        total = float(rows.X.shape[0]) if weight is None else float(weight.sum(dtype=np.float64))
+        if weight is not None and not np.isfinite(total) and np.isfinite(weight).all():
+            largest = weight.max()  # the sum leaves the range of double precision; only the ratios matter
+            weight = weight / largest
+            total = float(weight.sum(dtype=np.float64))
+            inverse_penalty = float(inverse_penalty) * float(largest)
+        alpha = 0.0 if inverse_penalty == np.inf else _penalty(float(inverse_penalty), total)
+        intercept_alpha = 0.0
+        if intercept_scaling is not None and fit_intercept:
+            intercept_alpha = min(alpha / float(intercept_scaling) ** 2, LARGEST_PENALTY)
+        return cls(rows.X, rows.codes, len(rows.classes), weight, total, alpha, intercept_alpha, fit_intercept)
+
+    def fit(
+        self, tol: float, max_iter: int, init: tuple[Any, Any] | None = None, callback: Progress | None = None
+    ) -> SmoothFit:
+        """
+        Solve the problem.
+
+        Parameters
+        ----------
+        tol : float
+            scikit-learn's tolerance; see `engine_tolerance`.
+        max_iter : int
+            Bound on the iterations; 0 returns the starting values.
+        init : tuple of ndarray, optional
+            Coefficients and intercepts to start from, of the shapes that the engine returns.
+        callback : callable, optional
+            Called with (iteration, objective, certificate) after every iteration; True ends the fit.
+
+        Returns
+        -------
+        SmoothFit
+        """
+        if max_iter == 0:
+            return self._unfitted(init)
+        multinomial = self.n_classes > 2
+        fit = fit_smooth(
+            self.X,
+            self.codes,
+            loss="multinomial" if multinomial else "logistic",
+            alpha=self.alpha,
+            intercept_alpha=self.intercept_alpha,
+            sample_weight=self.weight,
+            fit_intercept=self.fit_intercept,
+            n_classes=self.n_classes,
+            init=init,
+            tol=engine_tolerance(tol),
+            max_iter=max_iter,
+            callback=callback,
+        )
+        if multinomial and self.fit_intercept and self.intercept_alpha == 0:
+            fit.intercept -= fit.intercept.mean()  # any constant fits as well
+        return fit
+
+    def _unfitted(self, init: tuple[Any, Any] | None) -> SmoothFit:
+        p, dtype = self.X.shape[1], self.X.dtype
+        if init is None:
+            multinomial = self.n_classes > 2
+            init = (
+                np.zeros((self.n_classes, p) if multinomial else p, dtype=dtype),
+                np.zeros(self.n_classes if multinomial else (), dtype=dtype),
+            )
+        return SmoothFit(init[0].copy(), init[1].copy(), np.nan, np.inf, 0, "none", "max_iter")
+
+
+def _penalty(inverse_penalty: float, total: float) -> float:
+    """Return 1 / (C sum(w)), kept finite."""
+    product = inverse_penalty * total
+    return min(1.0 / product, LARGEST_PENALTY) if product > 0 else LARGEST_PENALTY
+
+
+def starting_values(estimator: Any, rows: LabelledRows) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """
+    Return the coefficients and intercepts of the last fit as the engine takes them, or None if there was none.
+
+    Parameters
+    ----------
+    estimator : object
+        With `coef_` and `intercept_` if it is fitted.
+    rows : LabelledRows
+        The rows of the fit to come.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+
+    Raises
+    ------
+    ValueError
+        If the last fit was of another number of columns or classes.
+    """
+    coef = getattr(estimator, "coef_", None)
+    if coef is None:
+        return None
+    coef = np.asarray(dense_coefficients(coef))
+    n_classes, p = len(rows.classes), rows.X.shape[1]
+    expected = (1 if n_classes == 2 else n_classes, p)
+    if coef.shape != expected:
+        constant = int(bool(estimator.fit_intercept))
+        found = (coef.shape[0], coef.shape[-1] + constant)
+        raise ValueError(
+            f"Initialization coef is of shape {found}, expected shape {(expected[0], p + constant)}; "
+            "set warm_start=False to fit other columns or classes"
+        )
+    coef = coef.astype(rows.X.dtype)
+    intercept = np.zeros(expected[0], dtype=coef.dtype)
+    if estimator.fit_intercept:
+        intercept[:] = np.asarray(estimator.intercept_)
+    return (coef[0], intercept[0:1].reshape(())) if n_classes == 2 else (coef, intercept)
+
+
+def attributes_of(fit: SmoothFit, solver: str) -> dict[str, Any]:
+    """
+    Return the fitted attributes in the shapes of scikit-learn.
+
+    Parameters
+    ----------
+    fit : SmoothFit
+        What the engine returned.
+    solver : str
+        'liblinear' always gives float64.
+
+    Returns
+    -------
+    dict
+    """
+    coef = fit.coef if fit.coef.ndim == 2 else fit.coef[np.newaxis]
+    intercept = fit.intercept if fit.intercept.ndim == 1 else fit.intercept.reshape(1)
+    if solver == "liblinear" and coef.dtype != np.float64:
+        coef, intercept = coef.astype(np.float64), intercept.astype(np.float64)
+    return {
+        "coef_": coef,
+        "intercept_": intercept,
+        "n_iter_": np.array([fit.n_iter], dtype=np.int32),
+        "certificate_": fit.gradient_norm,
+    }
