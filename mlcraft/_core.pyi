@@ -126,6 +126,43 @@ class DescentSolution:
     @property
     def status(self) -> str: ...
 
+class SmoothOptions:
+    alpha: float
+    coef: list[float]
+    fit_intercept: bool
+    intercept: float
+    intercept_alpha: float
+    loss: str
+    max_iter: int
+    parameter: float
+    tol: float
+    def __init__(self) -> None: ...
+
+class SmoothSolution:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def coef(self) -> NDArray[float64]: ...
+    @property
+    def diverging(self) -> list[int]: ...
+    @property
+    def gradient_norm(self) -> float: ...
+    @property
+    def grams(self) -> int: ...
+    @property
+    def intercept(self) -> float: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def objective(self) -> float: ...
+    @property
+    def passes(self) -> int: ...
+    @property
+    def sample(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+
 def available_threads() -> int: ...
 def cluster_grams(
     x: Any, sample_weight: NDArray[Any] | None, mean: ArrayLike | None, order: ArrayLike, start: ArrayLike
@@ -136,6 +173,14 @@ def cluster_scores(
 def centred_products(
     x: Any, order: NDArray[Any] | None, mean: ArrayLike | None, right: ArrayLike
 ) -> NDArray[float64]: ...
+def fit_smooth(
+    x: Any,
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    options: SmoothOptions,
+    callback: Any = ...,
+) -> SmoothSolution: ...
 def fold_moments(
     x: NDArray[Any],
     y: NDArray[Any],

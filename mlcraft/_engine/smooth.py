@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft import _core
+from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError
 
 __all__ = ["LOSSES", "SmoothFit", "fit_smooth"]
@@ -37,7 +39,9 @@ class SmoothFit:
     method : str
         "newton", "lbfgs", ...: the solver that finished.
     status : str
-        "converged", "max_iter", "stalled" or "separated".
+        "converged", "max_iter", "stalled", "separated" or "interrupted" (by the callback).
+    diverging : list of int
+        Where the classes are separated: the columns whose coefficients run away.
     """
 
     coef: Floats
@@ -47,6 +51,7 @@ class SmoothFit:
     n_iter: int
     method: str
     status: str
+    diverging: list[int] = field(default_factory=list)
 
 
 def fit_smooth(
@@ -112,7 +117,42 @@ def fit_smooth(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or the weights sum to zero.
     """
-    del callback
+    if loss == "multinomial":
+        return _multinomial(X, y, alpha, sample_weight, fit_intercept, n_classes, init, tol, max_iter)
+    options = _core.SmoothOptions()
+    options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
+    options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
+    options.tol, options.max_iter = float(tol), int(max_iter)
+    if init is not None:
+        options.coef, options.intercept = np.ravel(init[0]).tolist(), float(np.ravel(init[1])[0])
+    X, y, sample_weight, offset = readable(X, y, sample_weight, offset)
+    found = _core.fit_smooth(X, y, sample_weight, offset, options, callback)
+    if found.status == "not_finite":
+        raise NonFiniteError("X, y, sample_weight or offset holds NaN or infinity, or the weights sum to zero")
+    return SmoothFit(
+        found.coef.astype(X.dtype, copy=False),
+        np.asarray(found.intercept, dtype=X.dtype),
+        found.objective,
+        found.gradient_norm,
+        found.iterations,
+        found.method,
+        found.status,
+        found.diverging,
+    )
+
+
+def _multinomial(
+    X: Any,
+    y: Floats,
+    alpha: float,
+    sample_weight: Floats | None,
+    fit_intercept: bool,
+    n_classes: int,
+    init: tuple[Floats, Floats] | None,
+    tol: float,
+    max_iter: int,
+) -> SmoothFit:
+    loss, intercept_alpha, offset, epsilon = "multinomial", 0.0, None, 0.0
     from scipy.optimize import minimize
 
     n, p = X.shape

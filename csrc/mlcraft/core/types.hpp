@@ -41,7 +41,7 @@ struct MatrixView {
 };
 
 // What a numerical routine reports; Python turns all but `converged` into a warning that says what to do.
-enum class Status { converged, rank_deficient, max_iter, stalled, diverged, not_finite, interrupted };
+enum class Status { converged, rank_deficient, max_iter, stalled, diverged, separated, not_finite, interrupted };
 
 inline const char* status_name(Status status) {
     switch (status) {
@@ -50,6 +50,7 @@ inline const char* status_name(Status status) {
         case Status::max_iter: return "max_iter";
         case Status::stalled: return "stalled";
         case Status::diverged: return "diverged";
+        case Status::separated: return "separated";
         case Status::not_finite: return "not_finite";
         case Status::interrupted: return "interrupted";
     }

@@ -1,0 +1,74 @@
+#include "mlcraft/solver/smooth.hpp"
+#include "arrays.hpp"
+#include "mlcraft/loss/loss.hpp"
+
+namespace mlcraft::bind {
+namespace {
+
+using Callback = std::function<bool(Index, double, double)>;
+
+SmoothSolution smooth(const py::object& x, const py::array& y, const py::object& weight, const py::object& offset,
+                      SmoothOptions options, const py::object& callback) {
+    if (find_loss<double>(options.loss.c_str()) == nullptr)
+        throw py::value_error("there is no loss named '" + options.loss + "'");
+    if (!callback.is_none())
+        options.callback = [&](Index iteration, double objective, double certificate) {
+            const py::gil_scoped_acquire hold;
+            return py::cast<bool>(callback(iteration, objective, certificate));
+        };
+    const auto run = [&](const auto& matrix) {
+        using T = typename std::decay_t<decltype(matrix)>::value_type;
+        const Index n = matrix.rows();
+        const auto target = vector_view<T>(y, n, "y"), w = vector_view<T>(weight, n, "sample_weight"),
+                   base = vector_view<T>(offset, n, "offset");
+        if (!options.coef.empty() && static_cast<Index>(options.coef.size()) != matrix.cols())
+            throw py::value_error("coef needs an element for each column of X");
+        SmoothSolution s;
+        {
+            const py::gil_scoped_release release;
+            const CallScope scope;
+            options.threads = threads_for(60.0 * static_cast<double>(n * (matrix.cols() + 8)));
+            s = fit_smooth(matrix, target, w, base, options);
+        }
+        if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+        return s;
+    };
+    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
+    return visit_sparse<CsrMatrix>(x, run);
+}
+
+}  // namespace
+
+void register_smooth(py::module_& m) {
+    using Options = SmoothOptions;
+    py::class_<Options>(m, "SmoothOptions")
+        .def(py::init<>())
+        .def_readwrite("loss", &Options::loss)
+        .def_readwrite("alpha", &Options::alpha)
+        .def_readwrite("intercept_alpha", &Options::intercept_alpha)
+        .def_readwrite("parameter", &Options::parameter)
+        .def_readwrite("fit_intercept", &Options::fit_intercept)
+        .def_readwrite("tol", &Options::tol)
+        .def_readwrite("max_iter", &Options::max_iter)
+        .def_readwrite("coef", &Options::coef)
+        .def_readwrite("intercept", &Options::intercept);
+    using Solution = SmoothSolution;
+    py::class_<Solution>(m, "SmoothSolution")
+        .def_property_readonly(
+            "coef", [](const Solution& s) { return to_array<double>(s.coef, {static_cast<Index>(s.coef.size())}); })
+        .def_readonly("intercept", &Solution::intercept)
+        .def_readonly("objective", &Solution::objective)
+        .def_readonly("gradient_norm", &Solution::gradient_norm)
+        .def_readonly("iterations", &Solution::iterations)
+        .def_readonly("passes", &Solution::passes)
+        .def_readonly("grams", &Solution::grams)
+        .def_readonly("sample", &Solution::sample)
+        .def_readonly("method", &Solution::method)
+        .def_readonly("diverging", &Solution::diverging)
+        .def_property_readonly("status", [](const Solution& s) { return status_name(s.status); });
+    m.def("fit_smooth", &smooth, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("offset"),
+          py::arg("options"), py::arg("callback") = py::none(),
+          "Smooth scalar losses with an L2 penalty on dense or CSR x.");
+}
+
+}  // namespace mlcraft::bind

@@ -1,0 +1,335 @@
+#include "mlcraft/solver/smooth.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "mlcraft/matrix/csr.hpp"
+#include "mlcraft/matrix/dense.hpp"
+#include "mlcraft/moments/sparse.hpp"
+#include "mlcraft/solver/metric.hpp"
+#include "mlcraft/solver/quasi_newton.hpp"
+#include "mlcraft/solver/row_sample.hpp"
+#include "mlcraft/solver/smooth_pass.hpp"
+#include "mlcraft/solver/work_estimate.hpp"
+
+namespace mlcraft {
+namespace {
+
+template <class T, class Matrix>
+Moments weighted_moments(const Matrix& x, const std::vector<T>& weight, bool centre, int threads) {
+    const VectorView<const T> w{weight.data(), x.rows(), 1};
+    const MatrixView<const T> none{nullptr, x.rows(), 0, 0, 1};
+    if constexpr (requires { x.stored(); })
+        return sparse_moments(x, none, w, centre, threads);
+    else
+        return dense_moments<T>(x.view(), none, w, centre, threads);
+}
+
+// The problem in the coordinates of the metric; what `minimise` asks for.
+template <class Matrix>
+class SmoothObjective {
+public:
+    using T = typename Matrix::value_type;
+    SmoothObjective(const SmoothRows<Matrix>& rows, const Coordinates& at, const SmoothPenalty& penalty, double ridge,
+                    double residual, const SmoothOptions& options)
+        : rows_(rows), at_(at), penalty_(penalty), ridge_(ridge), residual_(residual), options_(options),
+          work_(estimate_work(rows.x, rows.x.rows(), options.threads)), hess_(static_cast<std::size_t>(rows.x.rows())),
+          keep_hess_(work_.gram < 8 * work_.pass) {}
+
+    double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
+        const Index p = rows_.x.cols();
+        std::vector<double> coef(p);
+        double c = at_.intercept ? theta[p] : 0.0;
+        for (Index j = 0; j < p; ++j) {
+            coef[j] = at_.scale[j] * theta[j];
+            if (at_.intercept) c -= at_.mean[j] * coef[j];
+        }
+        ++passes_;
+        T* const hess = keep_hess_ ? hess_.data() : nullptr;
+        const PassSums pass = smooth_pass(rows_, coef.data(), c, hess, options_.threads);
+        if (hess != nullptr) {
+            hess_at_ = theta;
+            mean_hess_ = pass.hess;
+        }
+        weight_sum_ = pass.weight_sum;
+        double value = pass.value + penalty_.intercept_alpha * c * c / 2;
+        const double g0 = at_.intercept ? pass.intercept_gradient + penalty_.intercept_alpha * c : 0.0;
+        gradient.resize(theta.size());
+        for (Index j = 0; j < p; ++j) {
+            value += penalty_.alpha * coef[j] * coef[j] / 2 + ridge_ * theta[j] * theta[j] / 2;
+            gradient[j] = at_.scale[j] *
+                              (pass.gradient[j] - (at_.intercept ? at_.mean[j] * g0 : 0.0) + penalty_.alpha * coef[j]) +
+                          ridge_ * theta[j];
+        }
+        gradient[p] = g0;
+        return value;
+    }
+
+    double certificate(const std::vector<double>& gradient) const {
+        double largest = 0;
+        for (double g : gradient) largest = std::isnan(g) ? g : std::max(largest, std::abs(g));
+        return largest / residual_;
+    }
+
+    const Metric& metric() const { return metric_; }
+    void use(const Metric& metric) { metric_ = metric; }
+    void use_diagonal() { metric_ = Metric(at_, penalty_, std::max(mean_hess_, 1e-12)); }
+
+    double evaluate_hess(const std::vector<double>& theta, std::vector<double>& gradient) {
+        const bool keep = keep_hess_;
+        keep_hess_ = true;
+        const double value = evaluate(theta, gradient);
+        keep_hess_ = keep;
+        return value;
+    }
+
+    // The Hessian of these rows at theta, factorised.
+    void make_metric(const std::vector<double>& theta) {
+        std::vector<double> unused;
+        if (hess_at_ != theta) evaluate_hess(theta, unused);
+        const Moments m = weighted_moments<T>(rows_.x, hess_, at_.intercept, options_.threads);
+        metric_ = Metric(m, weight_sum_, at_, penalty_, unseen_, options_.threads);
+        age_ = 0;
+        ++grams_;
+    }
+
+    // Whether a new metric has been made: that costs less than the iterations it saves.
+    bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
+        const double rate = age_ == 0 ? certificate / before : std::sqrt(certificate / before_last_);
+        before_last_ = before;
+        ++age_;
+        if (!work_.may_factor || grams_ >= 40) return false;
+        const double left = rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 100;
+        const double after = metric_.is_diagonal() ? 8 : 2;
+        if (left * work_.pass <= work_.gram + std::min(left, after) * work_.pass) return false;
+        make_metric(theta);
+        return true;
+    }
+
+    bool after_iteration(Index iteration, double value, double certificate) {
+        if (options_.callback && report_ && options_.callback(iteration, value, certificate)) return true;
+        return interrupt_.poll();
+    }
+
+    // For the rows of a sample: which columns hardly vary in it.
+    void find_unseen() {
+        const ColumnSums columns = column_sums(rows_.x, rows_.weight, options_.threads);
+        unseen_.resize(at_.scale.size());
+        for (std::size_t j = 0; j < unseen_.size(); ++j) {
+            const double spread = at_.intercept ? columns.variance[j] : columns.mean_square[j];
+            unseen_[j] = spread * at_.scale[j] * at_.scale[j] < 1e-3;
+        }
+    }
+
+    void report() { report_ = true; }
+    bool interrupted() const { return interrupt_.stopped(); }
+    Index passes() const { return passes_; }
+    Index grams() const { return grams_; }
+    Index age() const { return age_; }
+    const WorkEstimate& work() const { return work_; }
+
+private:
+    const SmoothRows<Matrix>& rows_;
+    const Coordinates& at_;
+    SmoothPenalty penalty_;
+    double ridge_;     // of theta, for the start on a sample
+    double residual_;  // size of the residuals without any column
+    const SmoothOptions& options_;
+    WorkEstimate work_;
+    std::vector<T> hess_;
+    std::vector<double> hess_at_;
+    std::vector<char> unseen_;
+    bool keep_hess_;
+    bool report_ = false;
+    double mean_hess_ = 0, weight_sum_ = 0, before_last_ = 0;
+    Metric metric_;
+    Index passes_ = 0, grams_ = 0, age_ = 0;
+    InterruptPoll interrupt_;
+};
+
+// Sums over the rows that need no column: the residuals' size, and where the intercept starts.
+struct Null {
+    double intercept = 0;
+    double residual = 1;
+};
+
+template <class T>
+Null null_model(const SmoothOptions& options, Index n, VectorView<const T> y, VectorView<const T> weight,
+                VectorView<const T> offset) {
+    double total = 0, sum = 0, square = 0;
+    for (Index i = 0; i < n; ++i) {
+        const double w = weight ? static_cast<double>(weight[i]) : 1.0, t = static_cast<double>(y[i]);
+        total += w;
+        sum += w * t;
+        square += w * t * t;
+    }
+    const double mean = sum / total;
+    Null null;
+    if (options.loss == "logistic") {
+        const double inside = std::clamp(mean, 1e-12, 1 - 1e-12);
+        if (options.fit_intercept && !offset) null.intercept = std::log(inside / (1 - inside));
+        null.residual = options.fit_intercept ? std::sqrt(inside * (1 - inside)) : 0.5;
+    } else {
+        const double spread = options.fit_intercept ? square / total - mean * mean : square / total;
+        if (options.loss != "squared_hinge" && options.fit_intercept && !offset) null.intercept = mean;
+        null.residual = spread > 1e-30 * square / total ? 2 * std::sqrt(spread) : 1;
+    }
+    return null;
+}
+
+template <class Matrix>
+Coordinates coordinates_of(const Matrix& x, VectorView<const typename Matrix::value_type> weight, bool intercept,
+                           int threads) {
+    const ColumnSums columns = column_sums(x, weight, threads);
+    Coordinates at;
+    at.intercept = intercept;
+    at.mean.assign(columns.mean.size(), 0.0);
+    at.scale.assign(columns.mean.size(), 0.0);
+    for (std::size_t j = 0; j < at.scale.size(); ++j) {
+        const double spread = intercept ? columns.variance[j] : columns.mean_square[j];
+        if (intercept) at.mean[j] = columns.mean[j];
+        if (spread > 1e-28 * columns.mean_square[j]) at.scale[j] = 1 / std::sqrt(spread);
+    }
+    return at;
+}
+
+// With no penalty a direction d with (2 y_i - 1) x_i'd >= 0 for all rows and > 0 for some lowers the loss for ever
+// (Albert and Anderson 1984). The last steps of the solver point there.
+template <class Matrix>
+bool is_separating(const SmoothRows<Matrix>& rows, const Coordinates& at, const std::vector<double>& step) {
+    using T = typename Matrix::value_type;
+    const Index n = rows.x.rows(), p = rows.x.cols();
+    std::vector<T> d(static_cast<std::size_t>(p)), eta(max_block_rows);
+    double c = step[p];
+    for (Index j = 0; j < p; ++j) {
+        d[j] = static_cast<T>(at.scale[j] * step[j]);
+        c -= at.mean[j] * static_cast<double>(d[j]);
+    }
+    double least = 0, most = 0;
+    for (Index begin = 0; begin < n; begin += max_block_rows) {
+        const Index count = std::min(max_block_rows, n - begin);
+        std::fill(eta.begin(), eta.end(), static_cast<T>(c));
+        rows.x.times(begin, count, d.data(), eta.data());
+        for (Index i = 0; i < count; ++i) {
+            const double y = static_cast<double>(rows.y[begin + i]);
+            if (rows.weight && !(rows.weight[begin + i] > 0)) continue;
+            if (y > 0 && y < 1) return false;
+            const double side = (2 * y - 1) * static_cast<double>(eta[i]);
+            least = std::min(least, side);
+            most = std::max(most, side);
+        }
+    }
+    return most > 0.05 && least > -1e-3 * most;
+}
+
+}  // namespace
+
+template <class Matrix>
+SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                          VectorView<const typename Matrix::value_type> weight,
+                          VectorView<const typename Matrix::value_type> offset, const SmoothOptions& options) {
+    using T = typename Matrix::value_type;
+    const Index n = x.rows(), p = x.cols();
+    const SmoothRows<Matrix> rows{
+        x, y, weight, offset, find_loss<T>(options.loss.c_str()), static_cast<T>(options.parameter)};
+    const Null null = null_model(options, n, y, weight, offset);
+    const Coordinates at = coordinates_of(x, weight, options.fit_intercept, options.threads);
+    const SmoothPenalty penalty{options.alpha, options.intercept_alpha};
+    SmoothSolution s;
+    std::vector<double> theta(static_cast<std::size_t>(p + 1), 0.0);
+    theta[p] = null.intercept;
+    const bool started = !options.coef.empty();
+    if (started) {
+        theta[p] = options.fit_intercept ? options.intercept : 0.0;
+        for (Index j = 0; j < p; ++j) {
+            if (at.scale[j] > 0) theta[j] = options.coef[j] / at.scale[j];
+            if (options.fit_intercept) theta[p] += at.mean[j] * options.coef[j];
+        }
+    }
+    QuasiNewtonControl control;
+    control.rounding = std::numeric_limits<T>::epsilon();
+    control.tol = std::max(options.tol, 30 * control.rounding);
+    control.max_iter = options.max_iter;
+    const SmoothPlan plan = plan_smooth(x, options.threads);
+    SmoothObjective<Matrix> objective(rows, at, penalty, 0, null.residual, options);
+    if (plan.sample > 0) {
+        const std::vector<Index> chosen = spread_rows(n, plan.sample);
+        const RowSample<Matrix> some(x, chosen);
+        const std::vector<T> some_y = take(y, chosen), some_weight = take(weight, chosen),
+                             some_offset = take(offset, chosen);
+        const auto view = [&](const std::vector<T>& v) {
+            return VectorView<const T>{v.empty() ? nullptr : v.data(), static_cast<Index>(v.size()), 1};
+        };
+        const Matrix sampled = some.matrix();
+        const SmoothRows<Matrix> some_rows{sampled,           view(some_y), view(some_weight),
+                                           view(some_offset), rows.block,   rows.parameter};
+        const double share = static_cast<double>(p) / static_cast<double>(plan.sample);
+        SmoothObjective<Matrix> start(some_rows, at, penalty, started ? 0.0 : 0.05 * share, null.residual, options);
+        start.find_unseen();
+        start.make_metric(theta);
+        if (!started) {
+            QuasiNewtonControl rough = control;
+            rough.decrement = 0.1 * share;
+            rough.max_iter = 15;
+            const std::vector<double> origin = theta;
+            const QuasiNewtonResult found = minimise(start, theta, rough);
+            if (found.status == Status::not_finite || found.status == Status::interrupted) theta = origin;
+            if (start.age() > 0 && (start.work().gram < 2 * objective.work().pass || found.iterations > 10))
+                start.make_metric(theta);
+        }
+        objective.use(start.metric());
+        s.sample = plan.sample;
+    } else if (plan.factor) {
+        objective.make_metric(theta);
+    } else {
+        std::vector<double> unused;
+        objective.evaluate_hess(theta, unused);
+        objective.use_diagonal();
+    }
+    objective.report();
+    const QuasiNewtonResult found = minimise(objective, theta, control);
+    s.status = found.status;
+    s.objective = found.value;
+    s.gradient_norm = found.certificate;
+    s.iterations = found.iterations;
+    s.passes = objective.passes();
+    s.grams = objective.grams();
+    s.method = objective.metric().is_diagonal() ? "lbfgs" : s.grams > 1 ? "newton" : "preconditioned lbfgs";
+    s.coef.resize(p);
+    s.intercept = options.fit_intercept ? theta[p] : 0.0;
+    for (Index j = 0; j < p; ++j) {
+        s.coef[j] = at.scale[j] * theta[j];
+        if (options.fit_intercept) s.intercept -= at.mean[j] * s.coef[j];
+    }
+    // at the limit of the arithmetic the certificate is as small as it gets
+    if (s.status == Status::stalled && found.certificate <= 1e4 * control.rounding) s.status = Status::converged;
+    const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
+    if (ended && options.alpha == 0 && options.loss == "logistic" && is_separating(rows, at, found.step)) {
+        s.status = Status::separated;
+        double most = 0;
+        for (Index j = 0; j < p; ++j) most = std::max(most, std::abs(found.step[j]));
+        for (Index j = 0; j < p; ++j)
+            if (std::abs(found.step[j]) > 0.05 * most) s.diverging.push_back(j);
+    }
+    if (objective.interrupted()) s.status = Status::interrupted;
+    return s;
+}
+
+#define MLCRAFT_SMOOTH(M)                                                                                             \
+    template SmoothSolution fit_smooth<M>(const M&, VectorView<const M::value_type>, VectorView<const M::value_type>, \
+                                          VectorView<const M::value_type>, const SmoothOptions&);
+MLCRAFT_SMOOTH(DenseMatrix<double>)
+MLCRAFT_SMOOTH(DenseMatrix<float>)
+using SmoothCsr64 = CsrMatrix<double, std::int32_t>;
+using SmoothCsr32 = CsrMatrix<float, std::int32_t>;
+using SmoothLongCsr64 = CsrMatrix<double, std::int64_t>;
+using SmoothLongCsr32 = CsrMatrix<float, std::int64_t>;
+MLCRAFT_SMOOTH(SmoothCsr64)
+MLCRAFT_SMOOTH(SmoothCsr32)
+MLCRAFT_SMOOTH(SmoothLongCsr64)
+MLCRAFT_SMOOTH(SmoothLongCsr32)
+#undef MLCRAFT_SMOOTH
+
+}  // namespace mlcraft

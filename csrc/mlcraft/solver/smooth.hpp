@@ -1,0 +1,52 @@
+// Smooth scalar losses with an L2 penalty, to a certificate:
+//
+//   sum w_i loss(y_i, eta_i) / sum w_i + alpha |b|^2 / 2 + intercept_alpha c^2 / 2,   eta_i = offset_i + c + x_i'b.
+//
+// A sample of the rows is solved first; its Hessian, factorised, is the metric of L-BFGS on all rows. The metric is
+// made again, from all rows, where that costs less than the iterations it saves (few columns: Newton's method). Wide
+// designs take a diagonal metric. Which rows and which metric follows from a model of what a pass and a Gram matrix
+// cost.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mlcraft/core/types.hpp"
+
+namespace mlcraft {
+
+struct SmoothOptions {
+    std::string loss = "logistic";
+    double alpha = 0;
+    double intercept_alpha = 0;
+    double parameter = 0;  // of the loss (epsilon)
+    bool fit_intercept = true;
+    double tol = 1e-9;
+    Index max_iter = 1000;
+    int threads = 1;
+    std::vector<double> coef;  // start; empty: none
+    double intercept = 0;
+    std::function<bool(Index, double, double)> callback;  // (iteration, objective, certificate); true ends the fit
+};
+
+struct SmoothSolution {
+    std::vector<double> coef;
+    double intercept = 0;
+    double objective = 0;
+    double gradient_norm = 0;  // largest element of the gradient in columns of unit variance, relative to the residuals
+    Index iterations = 0;      // over all rows
+    Index passes = 0;          // over all rows
+    Index grams = 0;           // of all rows
+    Index sample = 0;          // rows that the start was found on; 0: none
+    const char* method = "newton";
+    Status status = Status::max_iter;
+    std::vector<Index> diverging;  // separated: columns whose coefficients run away
+};
+
+template <class Matrix>
+SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                          VectorView<const typename Matrix::value_type> weight,
+                          VectorView<const typename Matrix::value_type> offset, const SmoothOptions& options);
+
+}  // namespace mlcraft
