@@ -2,6 +2,8 @@
 
 from mlcraft.uncertainty._covariance import Covariance, covariance, stacked
 from mlcraft.uncertainty._door import FitData, Inference
+from mlcraft.uncertainty._glm_effects import MarginalEffects
+from mlcraft.uncertainty._glm_summary import LogisticSummary
 from mlcraft.uncertainty._importance import Importance
 from mlcraft.uncertainty._influence import Influence
 from mlcraft.uncertainty._intervals import Intervals, PredictionInterval, intervals, prediction_interval
@@ -21,6 +23,8 @@ __all__ = [
     "Inference",
     "Influence",
     "Intervals",
+    "LogisticSummary",
+    "MarginalEffects",
     "Options",
     "PredictionInterval",
     "Summary",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.spectrum import one_blas_thread
-from mlcraft.uncertainty._model import FittedModel, Geometry
+from mlcraft.uncertainty._model import FittedModel, Geometry, Parametrised
 from mlcraft.uncertainty._rows import FitRows
 from mlcraft.uncertainty._sandwich import (
     CLUSTERED,
@@ -74,14 +74,14 @@ class Covariance:
     blocks: tuple[Covariance, ...] = field(default=(), repr=False)
     unknown: Unknown | None = field(default=None, repr=False)
 
-    def for_target(self, target: int, model: FittedModel) -> Covariance:
+    def for_target(self, target: int, model: Parametrised) -> Covariance:
         """
         Return the block of one target.
 
         Parameters
         ----------
         target : int
-        model : FittedModel
+        model : Parametrised
             The model it is used with.
 
         Returns
@@ -112,8 +112,9 @@ class Covariance:
         """
         turned = contrasts
         if self.mean is not None:  # combinations of the prediction at the mean and the coefficients
-            turned = contrasts.copy()
-            turned[:, 1:] -= contrasts[:, :1] * self.mean
+            turned = contrasts.reshape(len(contrasts), -1, len(self.mean) + 1).copy()  # a block for each class
+            turned[:, :, 1:] -= turned[:, :, :1] * self.mean
+            turned = turned.reshape(contrasts.shape)
         product: Doubles = turned @ self.centred @ turned.T
         if self.unknown is not None:
             lost = self.unknown.concerns(turned)
@@ -262,17 +263,34 @@ def _general_notes(model: FittedModel, geometry: Geometry, options: Options, row
         if model.penalty_was_chosen:
             notes.append("The penalty was chosen on these rows; what that adds to the uncertainty is not counted.")
     if options.weights == "frequency":
-        notes.append("Weights are counts: a row of weight 3 is three observations.")
-        weight = np.array([geometry.weight_sum]) if rows is None or rows.weight is None else rows.weight
-        if np.any(np.abs(weight - np.rint(weight)) > 1e-9 * np.abs(weight)):
-            what = "their sum" if len(weight) == 1 else "some"
-            notes.append(
-                f"These weights are not counts ({what} is {_first_fraction(weight):.6g}): the number of observations, "
-                "and every standard error with it, follows from their scale. Weights of precision are 'analytic'."
-            )
+        given = None if rows is None else rows.weight
+        notes.extend(notes_on_counts(np.array([geometry.weight_sum]) if given is None else given))
     if options.weights == "sampling":
         notes.append("Sampling weights: standard errors are robust, since the weights say nothing of precision.")
     return tuple(notes)
+
+
+def notes_on_counts(weight: Doubles) -> list[str]:
+    """
+    Say what frequency weights mean, and that these are none where they are not whole.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,) or (1,)
+        The weights, or their sum.
+
+    Returns
+    -------
+    list of str
+    """
+    notes = ["Weights are counts: a row of weight 3 is three observations."]
+    if np.any(np.abs(weight - np.rint(weight)) > 1e-9 * np.abs(weight)):
+        what = "their sum" if len(weight) == 1 else "some"
+        notes.append(
+            f"These weights are not counts ({what} is {_first_fraction(weight):.6g}): the number of observations, "
+            "and every standard error with it, follows from their scale. Weights of precision are 'analytic'."
+        )
+    return notes
 
 
 def _first_fraction(weight: Doubles) -> float:

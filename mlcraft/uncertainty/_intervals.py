@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcraft import _core
 from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._covariance import Covariance
-from mlcraft.uncertainty._model import FittedModel
+from mlcraft.uncertainty._model import FittedModel, Parametrised
 
 __all__ = [
     "Intervals",
@@ -35,11 +35,13 @@ def checked_level(level: float) -> float:
 
 
 def half_width(level: float, df: Any) -> Any:
-    """Return the t quantile of a two-sided interval; NaN without degrees of freedom."""
-    from scipy.special import stdtrit
+    """Return the t quantile of a two-sided interval, normal for infinite df; NaN without degrees of freedom."""
+    from scipy.special import ndtri, stdtrit
 
     if np.ndim(df) == 0 and not df > 0:
         return np.nan
+    if np.ndim(df) == 0 and np.isinf(df):
+        return ndtri(0.5 + 0.5 * checked_level(level))
     return stdtrit(df, 0.5 + 0.5 * checked_level(level))
 
 
@@ -51,11 +53,12 @@ def t_ratio(estimate: Doubles, error: Doubles, varies: bool) -> Doubles:
 
 def two_sided(t: Doubles, df: Any) -> Doubles:
     """Return the two-sided p-values of t statistics."""
-    from scipy.special import stdtr
+    from scipy.special import ndtr, stdtr
 
     if np.ndim(df) == 0 and not df > 0:
         return np.full_like(t, np.nan)
-    p_values: Doubles = 2.0 * stdtr(df, -np.abs(t))
+    tail = ndtr(-np.abs(t)) if np.ndim(df) == 0 and np.isinf(df) else stdtr(df, -np.abs(t))
+    p_values: Doubles = 2.0 * tail
     return p_values
 
 
@@ -127,7 +130,7 @@ class Intervals:
         return with_notes("\n".join([head, *lines]), self.notes)
 
 
-def intervals(model: FittedModel, found: Covariance, target: int | None, level: float) -> Intervals:
+def intervals(model: Parametrised, found: Covariance, target: int | None, level: float) -> Intervals:
     """
     Return intervals of all parameters.
 

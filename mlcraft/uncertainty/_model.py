@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,33 @@ from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.factor import Factor
 from mlcraft.uncertainty._geometry import Geometry, geometry_of
 
-__all__ = ["FittedModel", "Geometry", "model_of"]
+__all__ = ["FittedModel", "Geometry", "Parametrised", "model_of"]
 
 Doubles = NDArray[np.float64]
 INTERCEPT = "intercept"
 ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a mean, relative to its size
+
+
+class Parametrised(Protocol):
+    """What tests and intervals of coefficients need of a fit."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+
+    @property
+    def parameters(self) -> Doubles:
+        """Parameters, of shape (n_targets, n_parameters)."""
+
+    @property
+    def n_targets(self) -> int:
+        """Number of targets."""
+
+    def varies(self, target: int = 0) -> bool:
+        """Tell whether there is anything to explain."""
+
+    def estimable(self, contrasts: Doubles, target: int = 0) -> NDArray[np.bool_]:
+        """Tell which combinations of the parameters the data determine."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +145,21 @@ class FittedModel:
         if alpha not in cache:
             cache[alpha] = geometry_of(self._usable_factor(), alpha, self.has_intercept)
         return cache[alpha]
+
+    def estimable(self, contrasts: Doubles, target: int = 0) -> NDArray[np.bool_]:
+        """
+        Tell which combinations of one target's parameters the data determine.
+
+        Parameters
+        ----------
+        contrasts : ndarray of shape (n_contrasts, n_parameters)
+        target : int, default=0
+
+        Returns
+        -------
+        ndarray of bool of shape (n_contrasts,)
+        """
+        return self.geometry(target).estimable(contrasts)
 
     @cached_property
     def _geometries(self) -> dict[float, Geometry]:

@@ -16,7 +16,7 @@ from mlcraft.uncertainty._geometry import ESTIMABLE
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows, encode_groups, renumbered, ways_of
 
-__all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text"]
+__all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text", "root_about_mean"]
 
 Doubles = NDArray[np.float64]
 
@@ -92,8 +92,8 @@ def bread_about_mean(geometry: Geometry) -> Doubles:
     return bread
 
 
-def _root(geometry: Geometry) -> Doubles:
-    """Square root of the bread, of shape (n_parameters, rank + 1)."""
+def root_about_mean(geometry: Geometry) -> Doubles:
+    """Return the square root of the bread, of shape (n_parameters, rank + 1)."""
     if not geometry.has_intercept:
         return geometry.root
     root = np.zeros((len(geometry.root) + 1, geometry.root.shape[1] + 1))
@@ -193,7 +193,7 @@ class Sandwich:
             total = _made_possible(total, notes)
         unknown = None
         if alone:
-            unknown = Unknown(_root(self.geometry), np.concatenate([directions for _, directions in alone]))
+            unknown = Unknown(root_about_mean(self.geometry), np.concatenate([directions for _, directions in alone]))
             notes.append(self._note_of_lonely_clusters(kind, [label for label, _ in alone], unknown))
         left = None if kind == "CR2" else unknown
         return SandwichResult(total, correction, float(min(counts) - 1), tuple(notes), left)
@@ -241,7 +241,7 @@ class Sandwich:
         CR2 has (I - K)^-1/2 s (Bell and McCaffrey 2002). Directions that only one cluster determines are added to
         `alone`, with the label of the cluster.
         """
-        root = _root(self.geometry)
+        root = root_about_mean(self.geometry)
         whitened = scores @ root
         power: Callable[[Doubles], Doubles] = np.sqrt if kind == "CR2" else np.asarray
         for first, grams in self.rows.cluster_grams(self.geometry, codes, count):

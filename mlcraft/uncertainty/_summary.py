@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._intervals import checked_level, half_width, t_ratio, two_sided
 from mlcraft.uncertainty._model import FittedModel
+from mlcraft.uncertainty._table import NAMED_AT_MOST, fact_lines, html_page, html_tables, listed, p_text, text_table
 from mlcraft.uncertainty._tests import wald
 
 __all__ = ["Summary", "TargetSummary", "summarise"]
@@ -23,7 +23,6 @@ COLUMNS = ("coef", "std error", "t", "p")
 NEARLY_DEPENDENT = 30.0  # condition with columns of unit length (Belsley, Kuh and Welsch 1980)
 INFLATED = 10.0  # variance inflation that is worth a word
 FEW_ROWS = 10.0  # observations for each parameter
-NAMED_AT_MOST = 5
 EXACT = 1e-24  # unexplained share of a fit that leaves rounding only
 
 
@@ -141,7 +140,7 @@ class Summary:
         blocks = []
         for part in self.targets:
             blocks.append("\n".join(self._head(part)))
-            blocks.append(_table(self.names, part, self.level))
+            blocks.append(text_table(self.names, _labels(part, self.level), _cells(part)))
         if self.notes:
             blocks.append("\n".join(f"- {note}" for note in self.notes))
         return "\n\n".join(blocks)
@@ -165,16 +164,8 @@ class Summary:
         ]
 
     def _head(self, part: TargetSummary) -> list[str]:
-        facts = self._facts(part)
-        lines = [
-            f"{self.title} of {part.target}: {self.n_observations:.10g} observations, {len(self.names)} parameters"
-        ]
-        left = max(len(name) for name, _ in facts[::2])
-        middle = max(len(value) for _, value in facts[::2])
-        right = max(len(name) for name, _ in facts[1::2])
-        for (name, value), (other, other_value) in zip(facts[::2], facts[1::2], strict=True):
-            lines.append(f"{name:<{left}}  {value:<{middle}}    {other:<{right}}  {other_value}")
-        return lines
+        head = f"{self.title} of {part.target}: {self.n_observations:.10g} observations, {len(self.names)} parameters"
+        return [head, *fact_lines(self._facts(part))]
 
     def to_html(self) -> str:
         """
@@ -184,25 +175,17 @@ class Summary:
         -------
         str
         """
-        blocks = []
-        for part in self.targets:
-            facts = "".join(
-                f"<tr><th>{escape(a)}</th><td>{escape(b)}</td><th>{escape(c)}</th><td>{escape(d)}</td></tr>"
-                for (a, b), (c, d) in zip(self._facts(part)[::2], self._facts(part)[1::2], strict=True)
+        blocks = [
+            html_tables(
+                f"{self.title} of {part.target}: {self.n_observations:.10g} observations",
+                self._facts(part),
+                self.names,
+                _labels(part, self.level),
+                _cells(part),
             )
-            head = f"{self.title} of {part.target}: {self.n_observations:.10g} observations"
-            cells = _cells(part)
-            labels = "".join(f"<th>{escape(label)}</th>" for label in _labels(part, self.level))
-            body = "".join(
-                f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
-                for name, row in zip(self.names, cells, strict=True)
-            )
-            blocks.append(
-                f"<table><caption>{escape(head)}</caption><tbody>{facts}</tbody></table>"
-                f"<table><thead><tr><th></th>{labels}</tr></thead><tbody>{body}</tbody></table>"
-            )
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        return f"<div>{''.join(blocks)}{f'<ul>{notes}</ul>' if notes else ''}</div>"
+            for part in self.targets
+        ]
+        return html_page(blocks, self.notes)
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -230,31 +213,16 @@ def _labels(part: TargetSummary, level: float) -> list[str]:
 def _test_text(part: TargetSummary) -> str:
     if np.isnan(part.f_statistic):
         return "not defined"
-    return f"{part.f_statistic:.5g}, p = {_p_text(part.f_p_value)}"
-
-
-def _p_text(p_value: float) -> str:
-    return f"{p_value:.3f}" if not p_value < 0.001 else f"{p_value:.1e}"
+    return f"{part.f_statistic:.5g}, p = {p_text(part.f_p_value)}"
 
 
 def _cells(part: TargetSummary) -> list[list[str]]:
     """Return the numbers of the table as text."""
     columns = [values.tolist() for values in _columns(part).values()]
     return [
-        [f"{row[0]:.6g}", f"{row[1]:.5g}", f"{row[2]:.3f}", _p_text(row[3]), *(f"{value:.6g}" for value in row[4:])]
+        [f"{row[0]:.6g}", f"{row[1]:.5g}", f"{row[2]:.3f}", p_text(row[3]), *(f"{value:.6g}" for value in row[4:])]
         for row in zip(*columns, strict=True)
     ]
-
-
-def _table(names: Sequence[str], part: TargetSummary, level: float) -> str:
-    labels = _labels(part, level)
-    cells = _cells(part)
-    widths = [max(map(len, column)) for column in zip(labels, *cells, strict=True)]
-    first = max(map(len, names))
-    lines = [" " * first + "".join(f"  {label:>{width}}" for label, width in zip(labels, widths, strict=True))]
-    for name, row in zip(names, cells, strict=True):
-        lines.append(name.ljust(first) + "".join(["  " + cell.rjust(n) for cell, n in zip(row, widths, strict=True)]))
-    return "\n".join(lines)
 
 
 def summarise(model: FittedModel, found: list[Covariance], targets: Sequence[int], level: float) -> Summary:
@@ -377,7 +345,7 @@ def _warnings(
     if not geometry.full:
         lost = [name for name, known in zip(model.names, geometry.identified, strict=True) if not known]
         warnings.append(
-            f"Columns depend on each other or do not vary: the data do not determine {_list(lost)}. Their coefficients "
+            f"Columns depend on each other or do not vary: the data do not determine {listed(lost)}. Their coefficients "
             "are one choice among many, so they have no standard errors; predictions and the rest are not affected."
         )
     elif model.condition > NEARLY_DEPENDENT:
@@ -398,7 +366,7 @@ def _warnings(
     exact = [model.target_names[t] for t in targets if model.varies(t) and sums.residual[t] <= EXACT * sums.total[t]]
     if exact:
         warnings.append(
-            f"The fit of {_list(exact)} is exact: what is left is rounding, and so are the standard errors."
+            f"The fit of {listed(exact)} is exact: what is left is rounding, and so are the standard errors."
         )
     if (
         any(np.isnan(part.f_statistic) and model.varies(t) for t, part in zip(targets, parts, strict=True))
@@ -407,8 +375,3 @@ def _warnings(
     ):
         warnings.append("No F test: it needs more clusters than coefficients, and none that one cluster determines.")
     return warnings
-
-
-def _list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
-    return ", ".join(names[:NAMED_AT_MOST]) + more

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._covariance import NO_VARIATION, Covariance
 from mlcraft.uncertainty._intervals import half_width, t_ratio, two_sided, with_notes
-from mlcraft.uncertainty._model import FittedModel
+from mlcraft.uncertainty._model import FittedModel, Parametrised
 
 __all__ = ["Contrast", "TestResult", "contrast", "nested", "parse_hypotheses", "wald"]
 
@@ -241,8 +241,8 @@ def describe(matrix: Doubles, right: Doubles | None, names: Sequence[str]) -> tu
     return tuple(texts)
 
 
-def _must_be_estimable(model: FittedModel, matrix: Doubles, target: int) -> None:
-    fine = model.geometry(target).estimable(matrix)
+def _must_be_estimable(model: Parametrised, matrix: Doubles, target: int) -> None:
+    fine = model.estimable(matrix, target)
     if not fine.all():
         text = describe(matrix[~fine][:1], None, model.names)[0]
         raise ValueError(
@@ -253,7 +253,7 @@ def _must_be_estimable(model: FittedModel, matrix: Doubles, target: int) -> None
 
 @one_blas_thread()
 def wald(
-    model: FittedModel, found: Covariance, matrix: Doubles, right: Doubles, target: int, distribution: str
+    model: Parametrised, found: Covariance, matrix: Doubles, right: Doubles, target: int, distribution: str
 ) -> TestResult:
     """
     Test linear restrictions on one target's parameters.
@@ -316,7 +316,7 @@ def wald(
 
 
 def contrast(
-    model: FittedModel, found: Covariance, matrix: Doubles, right: Doubles, target: int, level: float
+    model: Parametrised, found: Covariance, matrix: Doubles, right: Doubles, target: int, level: float
 ) -> Contrast:
     """
     Estimate linear combinations of one target's parameters.

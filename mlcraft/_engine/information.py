@@ -1,0 +1,349 @@
+"""What a fit by likelihood leaves besides its coefficients: the information at the solution, never the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft._engine.factor import Factor
+from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares
+from mlcraft._engine.spectrum import one_blas_thread
+
+__all__ = [
+    "LikelihoodFit",
+    "information_factor",
+    "information_matrix",
+    "linear_predictors",
+    "probabilities",
+    "remember_likelihood",
+    "row_blocks",
+]
+
+Doubles = NDArray[np.float64]
+BLOCK = 1 << 18  # elements of X that are in double precision at once
+CHEAP = 2e9  # multiplications of the information that a fit makes unasked
+CERTAIN = 1e-7  # distance from 0 or 1 at which a probability counts as certain
+CONSTANT = 1e-13  # spread of a column, relative to its mean, that is nothing but rounding
+
+
+@dataclass(frozen=True)
+class LikelihoodFit:
+    """
+    What a logistic or multinomial fit remembers of its rows.
+
+    With z = (1, x - mean) and q the probabilities of the classes but the first, the information is
+    ``sum w_i (diag(q_i) - q_i q_i') (x) z_i z_i'``, kept as a `factor` for two classes and as a `matrix` for more.
+
+    Attributes
+    ----------
+    n_samples : int
+        Number of rows with a weight that is not zero.
+    log_likelihood, null_log_likelihood : float
+        Weighted, of the fit and of the model without columns; with Firth's penalty, its half logarithm of the
+        determinant is in both.
+    class_weights : ndarray of shape (n_classes,)
+        Sums of the weights of the rows of each class, class weights included.
+    own_probability : ndarray of shape (n_classes,)
+        Weighted mean of the probability of its own class over the rows of each class.
+    n_certain : int
+        Number of rows to which the fit gives a probability of 0 or 1 but for rounding.
+    penalty, intercept_penalty : float
+        ``penalty |coef|^2 / 2`` was subtracted from the log-likelihood: scikit-learn's 1 / C.
+    fit_intercept : bool
+        Whether there was an intercept.
+    class_factors : ndarray of shape (n_classes,) or None
+        What weights of the classes were multiplied with.
+    factor : Factor or None
+        Of the information of two classes, where it was cheap.
+    matrix : ndarray of shape (n_parameters, n_parameters) or None
+        Information of more classes, by class and then (prediction at the mean, coef), without the penalty.
+    mean : ndarray of shape (n_features,) or None
+        The centre of `matrix`.
+    firth : bool
+        Whether half the logarithm of the determinant of the information was added to the log-likelihood.
+    """
+
+    n_samples: int
+    log_likelihood: float
+    null_log_likelihood: float
+    class_weights: Doubles
+    own_probability: Doubles
+    n_certain: int
+    penalty: float
+    intercept_penalty: float
+    fit_intercept: bool
+    class_factors: Doubles | None = None
+    factor: Factor | None = None
+    matrix: Doubles | None = None
+    mean: Doubles | None = None
+    firth: bool = False
+
+
+def row_blocks(X: Any, size: int = BLOCK) -> Iterator[tuple[slice, Doubles]]:
+    """
+    Yield the rows in blocks of about `size` elements, dense and in double precision.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    size : int
+
+    Yields
+    ------
+    rows : slice
+    block : ndarray of shape (m, n_features)
+    """
+    n, p = X.shape
+    step = max(64, size // max(p, 1))
+    dense = isinstance(X, np.ndarray)
+    if not dense:
+        X = X.tocsr()
+    for first in range(0, n, step):
+        rows = slice(first, min(first + step, n))
+        part = X[rows]
+        yield rows, np.asarray(part if dense else part.toarray(), dtype=np.float64)
+
+
+def linear_predictors(X: Any, coef: Doubles, intercept: Doubles) -> Doubles:
+    """
+    Return ``X @ coef.T + intercept`` in double precision, whatever the dtype of X.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    coef : ndarray of shape (m, n_features)
+    intercept : ndarray of shape (m,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, m)
+    """
+    if X.dtype == np.float64 or not isinstance(X, np.ndarray):
+        return np.asarray(X @ coef.T, dtype=np.float64) + intercept
+    found = np.empty((X.shape[0], len(coef)))
+    for rows, block in row_blocks(X):
+        found[rows] = block @ coef.T + intercept
+    return found
+
+
+def probabilities(eta: Doubles) -> Doubles:
+    """
+    Return the probabilities of all classes, each to full relative accuracy.
+
+    Parameters
+    ----------
+    eta : ndarray of shape (n_samples, m)
+        Linear predictors of all classes but the first, which has zero.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, m + 1)
+    """
+    found = np.zeros((len(eta), eta.shape[1] + 1))
+    if eta.shape[1] == 1:
+        from scipy.special import expit
+
+        expit(eta[:, 0], out=found[:, 1])
+        expit(-eta[:, 0], out=found[:, 0])
+        return found
+    found[:, 1:] = eta
+    found -= found.max(axis=1, keepdims=True)
+    np.exp(found, out=found)
+    found /= found.sum(axis=1, keepdims=True)
+    return found
+
+
+def information_factor(
+    X: Any,
+    coef: Any,
+    intercept: Any,
+    sample_weight: NDArray[Any] | None = None,
+    penalty: float = 0.0,
+    fit_intercept: bool = True,
+) -> Factor | None:
+    """
+    Factorise the information of a logistic fit: the weighted cross-products with weights ``w mu (1 - mu)``.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        float32 or float64.
+    coef : array-like of shape (n_features,) or (1, n_features)
+    intercept : float or array-like of shape (1,)
+    sample_weight : ndarray of shape (n_samples,), optional
+        Weights of the rows.
+    penalty : float, default=0.0
+        Added to the diagonal: 1 / C.
+    fit_intercept : bool, default=True
+        Whether there is an intercept.
+
+    Returns
+    -------
+    Factor or None
+        None where the fit is so certain of every row that nothing is left, or X has no more rows than columns.
+    """
+    eta = linear_predictors(X, np.reshape(np.asarray(coef, dtype=np.float64), (1, -1)), np.ravel(intercept))
+    q = probabilities(eta)
+    hessian = q[:, 0] * q[:, 1]
+    if sample_weight is not None:
+        hessian *= sample_weight
+    return _factor_with(X, hessian, penalty, fit_intercept)
+
+
+def _factor_with(X: Any, hessian: Doubles, penalty: float, fit_intercept: bool) -> Factor | None:
+    weight = hessian.astype(X.dtype, copy=False)
+    if X.shape[0] <= X.shape[1] or not weight.sum() > np.finfo(X.dtype).tiny:
+        return None
+    try:
+        fit = fit_least_squares(
+            X, np.zeros(len(weight), dtype=X.dtype), sample_weight=weight, alpha=penalty, fit_intercept=fit_intercept
+        )
+    except NonFiniteError:
+        return None
+    return None if fit.factor is None or fit.factor.dual else fit.factor
+
+
+@one_blas_thread()
+def information_matrix(X: Any, q: Doubles, weight: Doubles, fit_intercept: bool) -> tuple[Doubles, Doubles]:
+    """
+    Compute the information of a logistic or multinomial fit in blocks of rows, about the means of the columns.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    q : ndarray of shape (n_samples, m)
+        Probabilities of all classes but one.
+    weight : ndarray of shape (n_samples,)
+    fit_intercept : bool
+
+    Returns
+    -------
+    matrix : ndarray of shape (m * n, m * n), n = n_features + fit_intercept
+        By class, then by (prediction at the mean, coef). Zero rows and columns for features without spread.
+    mean : ndarray of shape (n_features,)
+        Zeros without an intercept.
+    """
+    p, m = X.shape[1], q.shape[1]
+    mean, width = np.zeros(p), p + fit_intercept
+    if fit_intercept:
+        spread = weight * (q * (1.0 - q)).sum(axis=1)
+        mean = np.asarray(X.T @ spread, dtype=np.float64) / max(float(spread.sum()), np.finfo(np.float64).tiny)
+    found = np.zeros((m, width, m, width))
+    largest = np.zeros(p)
+    for rows, block in row_blocks(X):
+        Z = np.ones((len(block), width))
+        np.subtract(block, mean, out=Z[:, width - p :])
+        np.maximum(largest, np.abs(Z[:, width - p :]).max(axis=0, initial=0.0), out=largest)
+        part, w = q[rows], weight[rows]
+        for k in range(m):
+            for other in range(k + 1):
+                size = w * part[:, k] * ((k == other) - part[:, other])
+                found[k, :, other] += Z.T @ (size[:, np.newaxis] * Z)
+    for k in range(m):
+        for other in range(k):
+            found[other, :, k] = found[k, :, other].T
+    if fit_intercept:
+        flat = np.flatnonzero(largest <= CONSTANT * np.abs(mean)) + 1
+        found[:, flat] = 0.0
+        found[:, :, :, flat] = 0.0
+    return found.reshape(m * width, m * width), mean
+
+
+def remember_likelihood(
+    X: Any,
+    codes: NDArray[Any],
+    coef: Any,
+    intercept: Any,
+    sample_weight: NDArray[Any] | None = None,
+    *,
+    penalty: float = 0.0,
+    intercept_penalty: float = 0.0,
+    fit_intercept: bool = True,
+    class_factors: Doubles | None = None,
+) -> LikelihoodFit:
+    """
+    Look at the rows of a fit once more and keep what inference needs of them.
+
+    The information is kept where it costs at most about two thousand million multiplications.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        float32 or float64.
+    codes : ndarray of shape (n_samples,)
+        Class of each row: 0, 1, ...
+    coef : ndarray of shape (1, n_features), (n_features,) or (n_classes, n_features)
+    intercept : ndarray of shape (1,), () or (n_classes,)
+    sample_weight : ndarray of shape (n_samples,), optional
+        Weights of the fit, class weights included.
+    penalty, intercept_penalty : float, default=0.0
+        1 / C, and what a penalised intercept has in its place.
+    fit_intercept : bool, default=True
+        Whether there is an intercept.
+    class_factors : ndarray of shape (n_classes,), optional
+        Weights of the classes, which `sample_weight` holds already.
+
+    Returns
+    -------
+    LikelihoodFit
+    """
+    slopes = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    constants = np.broadcast_to(np.asarray(intercept, dtype=np.float64).ravel(), (len(slopes),))
+    if len(slopes) > 1:  # contrasts with the first class
+        slopes, constants = slopes[1:] - slopes[0], constants[1:] - constants[0]
+    q = probabilities(linear_predictors(X, slopes, constants))
+    codes = np.asarray(codes, dtype=np.intp)
+    own = q[np.arange(len(codes)), codes]
+    weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    counted = weight > 0
+    n_classes = q.shape[1]
+    sums = np.bincount(codes, weight, n_classes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        likelihood = float(weight[counted] @ np.log(own[counted]))
+        means = np.bincount(codes, weight * own, n_classes) / sums
+    size = X.shape[0] * float((n_classes - 1) * X.shape[1]) ** 2
+    factor = matrix = mean = None
+    if size <= CHEAP and n_classes == 2 and not intercept_penalty:
+        factor = _factor_with(X, weight * q[:, 0] * q[:, 1], penalty, fit_intercept)
+    elif size <= CHEAP:
+        matrix, mean = information_matrix(X, q[:, 1:], weight, fit_intercept)
+    return LikelihoodFit(
+        int(np.count_nonzero(counted)),
+        likelihood,
+        null_log_likelihood(sums, fit_intercept),
+        sums,
+        means,
+        int(np.count_nonzero(counted & (q.max(axis=1) > 1.0 - CERTAIN))),
+        float(penalty),
+        float(intercept_penalty),
+        bool(fit_intercept),
+        class_factors,
+        factor,
+        matrix,
+        mean,
+    )
+
+
+def null_log_likelihood(class_weights: Doubles, fit_intercept: bool) -> float:
+    """
+    Return the log-likelihood of the model without columns.
+
+    Parameters
+    ----------
+    class_weights : ndarray of shape (n_classes,)
+        Sums of the weights of the classes.
+    fit_intercept : bool
+
+    Returns
+    -------
+    float
+    """
+    total = float(class_weights.sum())
+    if not fit_intercept:
+        return -total * float(np.log(len(class_weights)))
+    some = class_weights[class_weights > 0]
+    return float(some @ np.log(some / total))
