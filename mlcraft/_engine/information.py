@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ __all__ = [
 ]
 
 Doubles = NDArray[np.float64]
+SMALL = 1 << 14  # elements of X up to which calls cost more than sums
 BLOCK = 1 << 18  # elements of X that are in double precision at once
-CHEAP = 2e9  # multiplications of the information that a fit makes unasked
+CHEAP = 1e8  # multiplications of the information that a fit makes unasked: some milliseconds
 CERTAIN = 1e-7  # distance from 0 or 1 at which a probability counts as certain
 CONSTANT = 1e-13  # spread of a column, relative to its mean, that is nothing but rounding
 
@@ -42,15 +44,15 @@ class LikelihoodFit:
     ----------
     n_samples : int
         Number of rows with a weight that is not zero.
-    log_likelihood, null_log_likelihood : float
-        Weighted, of the fit and of the model without columns; with Firth's penalty, its half logarithm of the
-        determinant is in both.
+    log_likelihood : float
+        Weighted; with Firth's penalty its half logarithm of the determinant is in it.
     class_weights : ndarray of shape (n_classes,)
         Sums of the weights of the rows of each class, class weights included.
-    own_probability : ndarray of shape (n_classes,)
-        Weighted mean of the probability of its own class over the rows of each class.
-    n_certain : int
-        Number of rows to which the fit gives a probability of 0 or 1 but for rounding.
+    own_weight : ndarray of shape (n_classes,) or None
+        Over the rows of each class, the weighted sum of the probability of that class. None where the rows were not
+        looked at again.
+    n_certain : int or None
+        Number of rows to which the fit gives a probability of 0 or 1 but for rounding. None as above.
     penalty, intercept_penalty : float
         ``penalty |coef|^2 / 2`` was subtracted from the log-likelihood: scikit-learn's 1 / C.
     fit_intercept : bool
@@ -65,22 +67,35 @@ class LikelihoodFit:
         The centre of `matrix`.
     firth : bool
         Whether half the logarithm of the determinant of the information was added to the log-likelihood.
+    null : float or None
+        With `firth`, the same of the model without columns.
     """
 
     n_samples: int
     log_likelihood: float
-    null_log_likelihood: float
     class_weights: Doubles
-    own_probability: Doubles
-    n_certain: int
-    penalty: float
-    intercept_penalty: float
-    fit_intercept: bool
+    own_weight: Doubles | None = None
+    n_certain: int | None = None
+    penalty: float = 0.0
+    intercept_penalty: float = 0.0
+    fit_intercept: bool = True
     class_factors: Doubles | None = None
     factor: Factor | None = None
     matrix: Doubles | None = None
     mean: Doubles | None = None
     firth: bool = False
+    null: float | None = None
+
+    @property
+    def null_log_likelihood(self) -> float:
+        """Log-likelihood of the model without columns."""
+        if self.null is not None:
+            return self.null
+        total = float(self.class_weights.sum())
+        if not self.fit_intercept:
+            return -total * float(np.log(len(self.class_weights)))
+        some = self.class_weights[self.class_weights > 0]
+        return float(some @ np.log(some / total))
 
 
 def row_blocks(X: Any, size: int = BLOCK) -> Iterator[tuple[slice, Doubles]]:
@@ -260,90 +275,162 @@ def remember_likelihood(
     intercept: Any,
     sample_weight: NDArray[Any] | None = None,
     *,
+    n_classes: int,
+    objective: float | None = None,
     penalty: float = 0.0,
     intercept_penalty: float = 0.0,
     fit_intercept: bool = True,
     class_factors: Doubles | None = None,
+    effort: float = CHEAP,
 ) -> LikelihoodFit:
     """
-    Look at the rows of a fit once more and keep what inference needs of them.
-
-    The information is kept where it costs at most about two thousand million multiplications.
+    Keep what inference needs of the rows of a fit.
 
     Parameters
     ----------
     X : ndarray or sparse matrix of shape (n_samples, n_features)
         float32 or float64.
     codes : ndarray of shape (n_samples,)
-        Class of each row: 0, 1, ...
+        Class of each row: 0, 1, ..., as integers or in the dtype of X.
     coef : ndarray of shape (1, n_features), (n_features,) or (n_classes, n_features)
     intercept : ndarray of shape (1,), () or (n_classes,)
     sample_weight : ndarray of shape (n_samples,), optional
         Weights of the fit, class weights included.
+    n_classes : int
+    objective : float, optional
+        ``-log_likelihood / sum(w)`` plus the penalties over the same sum; computed if None.
     penalty, intercept_penalty : float, default=0.0
         1 / C, and what a penalised intercept has in its place.
     fit_intercept : bool, default=True
         Whether there is an intercept.
     class_factors : ndarray of shape (n_classes,), optional
         Weights of the classes, which `sample_weight` holds already.
+    effort : float, default=1e8
+        Multiplications that the information may cost; where it would be more it is left out.
 
     Returns
     -------
     LikelihoodFit
     """
     slopes = np.atleast_2d(np.asarray(coef, dtype=np.float64))
-    constants = np.broadcast_to(np.asarray(intercept, dtype=np.float64).ravel(), (len(slopes),))
-    if len(slopes) > 1:  # contrasts with the first class
-        slopes, constants = slopes[1:] - slopes[0], constants[1:] - constants[0]
-    q = probabilities(linear_predictors(X, slopes, constants))
-    codes = np.asarray(codes, dtype=np.intp)
-    own = q[np.arange(len(codes)), codes]
-    weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    counted = weight > 0
-    n_classes = q.shape[1]
-    sums = np.bincount(codes, weight, n_classes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        likelihood = float(weight[counted] @ np.log(own[counted]))
-        means = np.bincount(codes, weight * own, n_classes) / sums
-    size = X.shape[0] * float((n_classes - 1) * X.shape[1]) ** 2
-    factor = matrix = mean = None
-    if size <= CHEAP and n_classes == 2 and not intercept_penalty:
-        factor = _factor_with(X, weight * q[:, 0] * q[:, 1], penalty, fit_intercept)
-    elif size <= CHEAP:
-        matrix, mean = information_matrix(X, q[:, 1:], weight, fit_intercept)
+    constants = np.asarray(intercept, dtype=np.float64).ravel()
+    if sample_weight is None:
+        n_samples = len(codes)
+        sums: Doubles = np.bincount(codes.astype(np.intp, copy=False), minlength=n_classes).astype(np.float64)
+    else:
+        n_samples = int(np.count_nonzero(sample_weight))
+        sums = np.bincount(codes.astype(np.intp, copy=False), sample_weight, n_classes).astype(np.float64)
+    total = float(sums.sum())
+    likelihood = np.nan
+    if objective is not None:
+        penalties = 0.5 * (penalty * float(np.vdot(slopes, slopes)))
+        if intercept_penalty:
+            penalties += 0.5 * intercept_penalty * float(constants @ constants)
+        likelihood = penalties - objective * total
+    seen: dict[str, Any] = {}
+    if objective is None or X.shape[0] * float((n_classes - 1) * (X.shape[1] + 4)) ** 2 <= effort:
+        look = _look_at_two if n_classes == 2 else _look_at_many
+        seen = look(X, codes, slopes, constants, sample_weight, fit_intercept, None if intercept_penalty else penalty)
+        own: Doubles = seen["own_weight"]
+        if n_classes == 2:
+            own[0] += sums[0]
+        if objective is None:
+            likelihood = _log_likelihood(X, codes, slopes, constants, sample_weight)
     return LikelihoodFit(
-        int(np.count_nonzero(counted)),
+        n_samples,
         likelihood,
-        null_log_likelihood(sums, fit_intercept),
         sums,
-        means,
-        int(np.count_nonzero(counted & (q.max(axis=1) > 1.0 - CERTAIN))),
-        float(penalty),
-        float(intercept_penalty),
-        bool(fit_intercept),
-        class_factors,
-        factor,
-        matrix,
-        mean,
+        penalty=penalty,
+        intercept_penalty=intercept_penalty,
+        fit_intercept=fit_intercept,
+        class_factors=class_factors,
+        **seen,
     )
 
 
-def null_log_likelihood(class_weights: Doubles, fit_intercept: bool) -> float:
-    """
-    Return the log-likelihood of the model without columns.
+def _look_at_two(
+    X: Any,
+    codes: NDArray[Any],
+    slopes: Doubles,
+    constants: Doubles,
+    sample_weight: NDArray[Any] | None,
+    fit_intercept: bool,
+    penalty: float | None,
+) -> dict[str, Any]:
+    """Information and fitted probabilities of two classes, in as few passes as there can be."""
+    mu = _expit()(linear_predictors(X, slopes, constants)[:, 0])
+    hessian = mu * (1.0 - mu)
+    certain = int((hessian < CERTAIN).sum())
+    if sample_weight is not None:
+        mu *= sample_weight
+        hessian *= sample_weight
+    second = float(mu @ codes)
+    seen: dict[str, Any] = {"own_weight": np.array([second - float(mu.sum()), second]), "n_certain": certain}
+    if isinstance(X, np.ndarray) and X.size <= SMALL:
+        seen["matrix"], seen["mean"] = _small_information(X, hessian, fit_intercept)
+    elif penalty is not None:
+        seen["factor"] = _factor_with(X, hessian, penalty, fit_intercept)
+    return seen
 
-    Parameters
-    ----------
-    class_weights : ndarray of shape (n_classes,)
-        Sums of the weights of the classes.
-    fit_intercept : bool
 
-    Returns
-    -------
-    float
-    """
-    total = float(class_weights.sum())
+def _look_at_many(
+    X: Any,
+    codes: NDArray[Any],
+    slopes: Doubles,
+    constants: Doubles,
+    sample_weight: NDArray[Any] | None,
+    fit_intercept: bool,
+    _penalty: float | None,
+) -> dict[str, Any]:
+    """Information and fitted probabilities of more than two classes."""
+    q = probabilities(linear_predictors(X, slopes[1:] - slopes[0], constants[1:] - constants[0]))
+    weight = np.ones(len(q)) if sample_weight is None else sample_weight.astype(np.float64)
+    labels = codes.astype(np.intp, copy=False)
+    matrix, mean = information_matrix(X, q[:, 1:], weight, fit_intercept)
+    return {
+        "own_weight": np.bincount(labels, weight * q[np.arange(len(q)), labels], q.shape[1]),
+        "n_certain": int(np.count_nonzero(q.max(axis=1) > 1.0 - CERTAIN)),
+        "matrix": matrix,
+        "mean": mean,
+    }
+
+
+@lru_cache(maxsize=1)
+def _expit() -> Any:
+    from scipy.special import expit
+
+    return expit
+
+
+def _small_information(X: Any, hessian: Doubles, fit_intercept: bool) -> tuple[Doubles, Doubles]:
+    """`information_matrix` of two classes for few rows, without blocks."""
+    p, start = X.shape[1], int(fit_intercept)
+    matrix = np.zeros((p + start, p + start))
     if not fit_intercept:
-        return -total * float(np.log(len(class_weights)))
-    some = class_weights[class_weights > 0]
-    return float(some @ np.log(some / total))
+        matrix[:] = X.T @ (hessian[:, np.newaxis] * X)
+        return matrix, np.zeros(p)
+    total = float(hessian.sum())
+    mean = (hessian @ X) / max(total, np.finfo(np.float64).tiny)
+    Z = X - mean
+    matrix[0, 0] = total
+    matrix[1:, 1:] = Z.T @ (hessian[:, np.newaxis] * Z)
+    flat = np.abs(Z).max(axis=0) <= CONSTANT * np.abs(mean)
+    if flat.any():
+        matrix[1:][flat] = 0.0
+        matrix[:, 1:][:, flat] = 0.0
+    return matrix, mean
+
+
+def _log_likelihood(
+    X: Any, codes: NDArray[Any], slopes: Doubles, constants: Doubles, sample_weight: NDArray[Any] | None
+) -> float:
+    if len(slopes) == 1:
+        eta = linear_predictors(X, slopes, constants)[:, 0]
+        logs = np.logaddexp(0.0, np.where(codes > 0, -eta, eta))
+    else:
+        q = probabilities(linear_predictors(X, slopes[1:] - slopes[0], constants[1:] - constants[0]))
+        with np.errstate(divide="ignore"):
+            logs = -np.log(q[np.arange(len(q)), codes.astype(np.intp)])
+    if sample_weight is None:
+        return -float(logs.sum())
+    return -float(np.sum(np.where(sample_weight > 0, sample_weight * logs, 0.0)))

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.information import LikelihoodFit, remember_likelihood
 from mlcraft._engine.smooth import SmoothFit, fit_smooth
 from mlcraft.linear_model._base import dense_coefficients
 from mlcraft.linear_model._labels import LabelledRows
@@ -134,6 +135,35 @@ class LogisticProblem:
         if multinomial and self.fit_intercept and self.intercept_alpha == 0:
             fit.intercept -= fit.intercept.mean()  # any constant fits as well
         return fit
+
+    def remember(self, fit: SmoothFit, class_factors: NDArray[np.float64] | None) -> LikelihoodFit:
+        """
+        Keep what inference needs of the rows.
+
+        Parameters
+        ----------
+        fit : SmoothFit
+            What `fit` returned.
+        class_factors : ndarray of shape (n_classes,) or None
+            Weights of the classes, which are part of `weight`.
+
+        Returns
+        -------
+        LikelihoodFit
+        """
+        return remember_likelihood(
+            self.X,
+            self.codes,
+            fit.coef,
+            fit.intercept,
+            self.weight,
+            n_classes=self.n_classes,
+            objective=fit.objective,
+            penalty=self.alpha * self.total,
+            intercept_penalty=self.intercept_alpha * self.total,
+            fit_intercept=self.fit_intercept,
+            class_factors=class_factors,
+        )
 
     def _unfitted(self, init: tuple[Any, Any] | None) -> SmoothFit:
         p, dtype = self.X.shape[1], self.X.dtype

@@ -21,6 +21,7 @@ from mlcraft.linear_model._fit_callbacks import (
 from mlcraft.linear_model._labels import (
     LabelledRows,
     checked_rows,
+    class_weights,
     plain_rows,
     refuse_one_class,
     weighted_by_class,
@@ -32,6 +33,8 @@ from mlcraft.linear_model._linear_classifier import (
     probabilities,
 )
 from mlcraft.linear_model._logistic_fit import LogisticProblem, attributes_of, starting_values
+from mlcraft.linear_model._logistic_inference import LogisticInferenceMixin
+from mlcraft.linear_model._logistic_influence import LogisticInfluenceMixin
 from mlcraft.linear_model._logistic_rules import (
     SOLVERS,
     asked_penalty,
@@ -43,7 +46,7 @@ from mlcraft.linear_model._logistic_status import warn_about_logistic
 __all__ = ["LogisticRegression"]
 
 
-class LogisticRegression(CallbackSupportMixin, LinearClassifier):  # type: ignore[misc]  # scikit-learn has no types
+class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, CallbackSupportMixin, LinearClassifier):  # type: ignore[misc]  # scikit-learn has no types
     """Logistic regression with an L2 penalty or none; multinomial for three classes and more.
 
     A drop-in replacement of :class:`sklearn.linear_model.LogisticRegression`.  Minimises
@@ -278,7 +281,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):  # type: ignor
             self._solve_listened(problem, rows, init)
             return
         fit = problem.fit(self.tol, self.max_iter, init, _print_progress if self.verbose > 0 else None)
-        self._store_fit(fit, rows)
+        self._store_fit(fit, rows, problem)
         if fit.status != "converged":
             warn_about_logistic(self, fit, problem)
 
@@ -292,15 +295,16 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):  # type: ignor
         labels = rows.classes[rows.codes.astype(np.intp)]
         tasks = IterationTasks(self, rows.X, labels, rows.weight, self.max_iter, attributes_after)
         fit = problem.fit(self.tol, self.max_iter, init, tasks)
-        self._store_fit(fit, rows)
+        self._store_fit(fit, rows, problem)
         tasks.close()
         if fit.status != "converged" and not tasks.stopped:
             warn_about_logistic(self, fit, problem)
 
-    def _store_fit(self, fit: SmoothFit, rows: LabelledRows) -> None:
+    def _store_fit(self, fit: SmoothFit, rows: LabelledRows, problem: LogisticProblem) -> None:
         self.classes_ = rows.classes
         self.__dict__.update(attributes_of(fit, self.solver))
         self.__dict__.pop("_kept", None)
+        self._likelihood = problem.remember(fit, class_weights(self.class_weight, rows) if self.class_weight else None)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +34,7 @@ def glm_covariance(model: GlmModel, kind: str, rows: GlmRows | None, options: Op
     Return the covariance of all coefficients.
 
     With J the information, P the penalty's second derivative and B = (J + P)^-1, the classical one is B J B (B without
-    a penalty), a robust one ``B M B`` with M the products of the rows' (or clusters') scores: Huber (1967), White (1982).
+    a penalty), a robust one ``B M B`` with M the products of the rows' (or clusters') scores (Huber 1967, White 1982).
 
     Parameters
     ----------
@@ -81,7 +79,9 @@ def glm_covariance(model: GlmModel, kind: str, rows: GlmRows | None, options: Op
             scale = count / (count - 1) if kind != "CR0" else 1.0
             notes.append(f"Clusters: {count}.")
             if count < FEW_CLUSTERS:
-                notes.append(f"Few clusters ({count}): standard errors tend to be too small, and normal tests too sure.")
+                notes.append(
+                    f"Few clusters ({count}): standard errors tend to be too small, and normal tests too sure."
+                )
         if kind in ("HC1", "CR1S"):
             if not left > 0:
                 raise ValueError(f"no degrees of freedom are left for {kind}: {n:g} observations; use HC0 or CR0")
@@ -105,7 +105,7 @@ def glm_covariance(model: GlmModel, kind: str, rows: GlmRows | None, options: Op
     )
 
 
-def _checked_kind(kind: Any, rows: GlmRows | None, options: Options) -> str:
+def _checked_kind(kind: str, rows: GlmRows | None, options: Options) -> str:
     found = {name.lower(): name for name in GLM_KINDS} | ALIASES
     if not isinstance(kind, str) or kind.lower() not in found:
         raise ValueError(f"unknown covariance {kind!r}; there are: {', '.join([*GLM_KINDS, *ALIASES])}")
@@ -125,7 +125,7 @@ def _checked_kind(kind: Any, rows: GlmRows | None, options: Options) -> str:
 
 
 def _counted(codes: NDArray[np.intp], weight: Doubles) -> tuple[NDArray[np.intp], int]:
-    """Number the clusters that have a row of weight; rows without weight go to the first, where they add nothing."""
+    """Give numbers to the clusters that have a row of weight; other rows go to the first, where they add nothing."""
     present = np.unique(codes[weight > 0])
     if len(present) < 2:
         raise ValueError("groups has one cluster only; there must be at least two")

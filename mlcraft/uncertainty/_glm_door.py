@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mlcraft._engine.array_api import to_numpy
+from mlcraft._engine.information import remember_likelihood
 from mlcraft.uncertainty._checked_rows import rows_of
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._door import FitData
@@ -57,8 +60,30 @@ class GlmInference:
         """
         if self._rows is None or (self._rows.codes is None and y is not None):
             self._rows = glm_rows(self._estimator, self.model, X, y, sample_weight)
-            self.model.geometry(self._rows)
+            self._complete(self._rows)
         return self._rows
+
+    def _complete(self, rows: GlmRows) -> None:
+        """Look at the rows where the fit did not, and let the estimator remember what was seen."""
+        fit = self.model.fitted
+        if rows.codes is not None and not fit.firth and fit.own_weight is None:
+            fitted = self._estimator.__dict__
+            again = remember_likelihood(
+                rows.X,
+                rows.codes,
+                to_numpy(fitted["coef_"])[0],
+                to_numpy(fitted["intercept_"])[0],
+                rows.sample_weight,
+                n_classes=len(fit.class_weights),
+                penalty=fit.penalty,
+                intercept_penalty=fit.intercept_penalty,
+                fit_intercept=fit.fit_intercept,
+                class_factors=fit.class_factors,
+                effort=np.inf,
+            )
+            fitted["_likelihood"] = again
+            self.model = replace(self.model, fitted=again)
+        self.model.geometry(rows)
 
     def rows_in(self, data: FitData) -> GlmRows | None:
         """Return the rows that the user passed, or None."""
@@ -161,9 +186,7 @@ class GlmInference:
                 raise ValueError(f"no column {column!r}; there are: {', '.join(names)}")
         return found
 
-    def bounds(
-        self, found: Covariance, level: float, method: str, columns: Sequence[int], data: FitData
-    ) -> Intervals:
+    def bounds(self, found: Covariance, level: float, method: str, columns: Sequence[int], data: FitData) -> Intervals:
         """
         Return confidence intervals of the parameters.
 

@@ -24,7 +24,7 @@ from mlcraft.uncertainty._checked_rows import rows_of
 from mlcraft.uncertainty._glm_geometry import GlmGeometry, geometry_of_factor, geometry_of_matrix
 from mlcraft.uncertainty._model import INTERCEPT
 
-__all__ = ["GlmModel", "GlmRows", "glm_model", "glm_rows"]
+__all__ = ["GlmModel", "GlmRows", "check_same_fit", "glm_model", "glm_rows", "probabilities_of"]
 
 Doubles = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class GlmModel:
     @property
     def n_features(self) -> int:
         """Number of columns of X."""
-        return self.coef.shape[1]
+        return int(self.coef.shape[1])
 
     @property
     def n_targets(self) -> int:
@@ -124,7 +124,8 @@ class GlmModel:
         sizes = np.full(self.width, self.fitted.penalty)
         if self.has_intercept:
             sizes[0] = self.fitted.intercept_penalty
-        return np.kron(mixing, np.diag(sizes))
+        ridge: Doubles = np.kron(mixing, np.diag(sizes))
+        return ridge
 
     @property
     def penalised(self) -> bool:
@@ -169,13 +170,11 @@ class GlmModel:
 
     def _make_geometry(self, rows: GlmRows | None) -> GlmGeometry:
         fit = self.fitted
-        if self.binary and not fit.intercept_penalty:
+        if self.binary and not fit.intercept_penalty and fit.matrix is None:
             factor = fit.factor
-            if factor is None and rows is not None and rows.X.shape[0] > rows.X.shape[1]:
+            if factor is None and rows is not None:
                 given = rows.sample_weight
-                factor = information_factor(
-                    rows.X, self.coef, self.intercept, given, fit.penalty, self.has_intercept
-                )
+                factor = information_factor(rows.X, self.coef, self.intercept, given, fit.penalty, self.has_intercept)
             if factor is not None:
                 return geometry_of_factor(factor, fit.penalty, self.has_intercept)
         if fit.matrix is not None and fit.mean is not None:
@@ -360,11 +359,40 @@ def glm_rows(estimator: Any, model: GlmModel, X: Any, y: Any, sample_weight: Any
             "X must hold the rows that the model was fitted on, with their sample_weight: there the weights sum to "
             f"{expected:g} (the number of rows without weights), here to {total:g}"
         )
+    found = GlmRows(rows.X, codes, weight, given)
     if codes is not None:
         sums = np.bincount(codes, weight, len(model.class_names))
         if not np.allclose(sums, model.fitted.class_weights, rtol=1e-5, atol=1e-9 * expected):
             raise ValueError("y must hold the labels that the model was fitted on: the classes have other weights now")
-    return GlmRows(rows.X, codes, weight, given)
+        if not model.fitted.firth:
+            with np.errstate(divide="ignore"):
+                logs = np.log(found.probabilities(model)[np.arange(len(codes)), codes])
+            check_same_fit(float(np.sum(weight * np.where(weight > 0, logs, 0.0))), model.fitted, rows.X.dtype)
+    return found
+
+
+def check_same_fit(found: float, fit: LikelihoodFit, dtype: Any) -> None:
+    """
+    Raise where a log-likelihood is not that of the fit.
+
+    Parameters
+    ----------
+    found : float
+    fit : LikelihoodFit
+        What the fit remembers.
+    dtype : dtype
+        Of the rows.
+
+    Raises
+    ------
+    ValueError
+    """
+    expected, slack = fit.log_likelihood, 1e-3 if dtype == np.float32 else 1e-6
+    if not abs(found - expected) <= slack * (1.0 + abs(expected)):
+        raise ValueError(
+            "X, y and sample_weight must be those that the model was fitted on, in the same order: the log-likelihood "
+            f"was {expected:.10g}, here it is {found:.10g}"
+        )
 
 
 def _codes(estimator: Any, y: Any, X: Any) -> NDArray[np.intp]:

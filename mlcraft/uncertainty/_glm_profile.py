@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._glm_likelihood import Likelihood, Maximum, solve_symmetric
-from mlcraft.uncertainty._glm_model import GlmModel, GlmRows
+from mlcraft.uncertainty._glm_model import GlmModel, GlmRows, check_same_fit
 from mlcraft.uncertainty._intervals import Intervals, checked_level, half_width
-from mlcraft.uncertainty._tests import TestResult
+from mlcraft.uncertainty._tests import UNCHECKED, TestResult
 
 __all__ = ["likelihood_of", "nested_likelihoods", "profile_intervals", "restricted"]
 
@@ -19,7 +19,6 @@ Doubles = NDArray[np.float64]
 REACHED = 1e-9  # error of a bound, in the units of the root of the likelihood ratio
 FARTHEST = 1e4  # Wald standard errors from the estimate: no data have their bound there
 FLAT = 1e-9  # slope of the root of the likelihood ratio, relative to that at the estimate
-SAME_FIT = 1e-6
 
 
 def likelihood_of(model: GlmModel, rows: GlmRows) -> Likelihood:
@@ -48,28 +47,19 @@ def likelihood_of(model: GlmModel, rows: GlmRows) -> Likelihood:
         )
     order = np.argsort([model.base, *model.others])
     codes = np.asarray(order, dtype=np.intp)[rows.classes]
-    return Likelihood(
-        rows.X, codes, rows.weight, len(model.class_names), model.has_intercept, firth=model.fitted.firth
-    )
+    return Likelihood(rows.X, codes, rows.weight, len(model.class_names), model.has_intercept, firth=model.fitted.firth)
 
 
 def _at_the_fit(model: GlmModel, likelihood: Likelihood) -> Maximum:
     """Polish the fit, and check that it is that of these rows."""
     start = model.parameters[0] * likelihood.scale
     found = likelihood.maximise(start)
-    expected, value = model.fitted.log_likelihood, likelihood.at(start).value
-    if not abs(value - expected) <= SAME_FIT * (1.0 + abs(expected)):
-        raise ValueError(
-            "X, y and sample_weight must be those that the model was fitted on: the log-likelihood was "
-            f"{expected:.10g}, here it is {value:.10g}"
-        )
+    check_same_fit(likelihood.at(start).value, model.fitted, np.float64)
     return found
 
 
 @one_blas_thread()
-def profile_intervals(
-    model: GlmModel, rows: GlmRows, columns: Sequence[int], level: float
-) -> Intervals:
+def profile_intervals(model: GlmModel, rows: GlmRows, columns: Sequence[int], level: float) -> Intervals:
     """
     Return the bounds at which the profile of the likelihood falls by half a chi-square quantile.
 
@@ -195,7 +185,9 @@ def restricted(model: GlmModel, rows: GlmRows, columns: Sequence[int]) -> TestRe
 def _rank(matrix: Doubles) -> int:
     diagonal = np.diagonal(matrix)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    return int(np.count_nonzero(np.linalg.eigvalsh(matrix * scale * scale[:, np.newaxis]) > 1e-12 * max(10, len(matrix))))
+    return int(
+        np.count_nonzero(np.linalg.eigvalsh(matrix * scale * scale[:, np.newaxis]) > 1e-12 * max(10, len(matrix)))
+    )
 
 
 def nested_likelihoods(larger: GlmModel, smaller: GlmModel) -> TestResult:
@@ -240,12 +232,9 @@ def nested_likelihoods(larger: GlmModel, smaller: GlmModel) -> TestResult:
         if extra >= 0.5 and not missing:
             reason = f"its log-likelihood is larger, {second.log_likelihood:.8g} of {first.log_likelihood:.8g}"
         raise ValueError(f"the model to compare with must be nested in this one: {reason}")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if smaller.n_features > 0 and not (larger.named and smaller.named):
-        notes = (
-            "Columns without names: that those of the smaller model are among those of the larger was not checked, and "
-            "without it there is no such test. Fit data frames to have it checked.",
-        )
+        notes = (UNCHECKED,)
     dropped = tuple(f"{name} = 0" for name in larger.names if name not in smaller.names)
     statistic = max(gain, 0.0)
     return TestResult(

@@ -12,7 +12,7 @@ from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._glm_geometry import GlmGeometry
 from mlcraft.uncertainty._glm_model import GlmModel
 from mlcraft.uncertainty._intervals import Intervals, t_ratio, two_sided
-from mlcraft.uncertainty._table import fact_lines, html_page, html_tables, listed, p_text, text_table
+from mlcraft.uncertainty._table import fact_lines, html_page, html_tables, listed, p_text, text_table, undetermined
 
 __all__ = ["LogisticSummary", "Measures", "measures", "summarise_glm"]
 
@@ -246,7 +246,10 @@ def measures(model: GlmModel, geometry: GlmGeometry, weights: str = "analytic") 
     total = float(fit.class_weights.sum())  # the likelihood counts weights, whatever they mean
     cox_snell = -np.expm1(-gain / total)
     largest = -np.expm1(2.0 * null / total)
-    own = fit.own_probability
+    tjur = np.nan
+    if model.binary and fit.own_weight is not None and model.varies():
+        own = fit.own_weight / fit.class_weights
+        tjur = float(own[1] - (1.0 - own[0]))
     return Measures(
         likelihood,
         null,
@@ -260,7 +263,7 @@ def measures(model: GlmModel, geometry: GlmGeometry, weights: str = "analytic") 
         float(1.0 - likelihood / null) if null else np.nan,
         float(cox_snell),
         float(cox_snell / largest) if largest > 0 else np.nan,
-        float(own[1] - (1.0 - own[0])) if model.binary else np.nan,
+        tjur,
         2.0 * (count - likelihood),
         float(np.log(n)) * count - 2.0 * likelihood,
     )
@@ -324,21 +327,18 @@ def _warnings(model: GlmModel, geometry: GlmGeometry, found: Covariance, method:
     known = geometry.identified
     if not known.all():
         lost = [name for name, determined in zip(model.names, known, strict=True) if not determined]
-        notes.append(
-            f"Columns depend on each other or do not vary: the data do not determine {listed(lost)}. Their coefficients "
-            "are one choice among many, so they have no standard errors; predictions and the rest are not affected."
-        )
+        notes.append(undetermined(lost))
     if fit.n_certain and not model.penalised and not fit.firth:
         notes.append(
-            f"{fit.n_certain} rows have a fitted probability of 0 or 1: the classes may be separated, and then estimates "
-            "are infinite and Wald tests mean nothing. Use FirthLogisticRegression, or method='profile' for the bounds "
+            f"{fit.n_certain} rows have a fitted probability of 0 or 1: the classes may be separated, and then "
+            "estimates are infinite and Wald tests mean nothing. Use FirthLogisticRegression, or method='profile' for the bounds "
             "that exist."
         )
     events = _rarest(fit.class_weights if found.weights == "frequency" else fit.class_weights * _rows_a_weight(model))
     per = events / max(1, int(known[: model.width].sum()) - model.has_intercept)
     if per < FEW_EVENTS and method == "wald" and not fit.firth:
         notes.append(
-            f"Few events: the rarest class has {events:.4g} for each {max(1, model.n_features)} columns. Coefficients lean "
+            f"Few events: the rarest class has {events:.4g} rows for {model.n_features} columns. Coefficients lean "
             "away from zero and Wald intervals are rough: prefer profile likelihood (method='profile'), or "
             "FirthLogisticRegression."
         )

@@ -16,6 +16,7 @@ from mlcraft.uncertainty._model import FittedModel, Parametrised
 __all__ = [
     "Intervals",
     "PredictionInterval",
+    "basis",
     "half_width",
     "intervals",
     "prediction_interval",
@@ -60,6 +61,11 @@ def two_sided(t: Doubles, df: Any) -> Doubles:
     tail = ndtr(-np.abs(t)) if np.ndim(df) == 0 and np.isinf(df) else stdtr(df, -np.abs(t))
     p_values: Doubles = 2.0 * tail
     return p_values
+
+
+def basis(kind: str) -> str:
+    """Name what a result rests on: a covariance of some kind, or a likelihood."""
+    return kind if "likelihood" in kind else f"{kind} covariance"
 
 
 def with_notes(text: str, notes: tuple[str, ...]) -> str:
@@ -123,7 +129,7 @@ class Intervals:
         table = np.asarray(self).reshape(-1, 2)
         names = self.names * (len(table) // len(self.names))
         lines = [f"{name:<{width}}  {low:12.6g}  {high:12.6g}" for name, (low, high) in zip(names, table, strict=True)]
-        head = f"{self.level:.6g} intervals, {self.covariance} covariance"
+        head = f"{self.level:.6g} intervals, {basis(self.covariance)}"
         if self.bias is not None:
             head += "; estimated bias in the last column"
             lines = [f"{line}  {bias:12.6g}" for line, bias in zip(lines, self.bias.ravel(), strict=True)]

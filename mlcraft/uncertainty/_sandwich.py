@@ -16,7 +16,16 @@ from mlcraft.uncertainty._geometry import ESTIMABLE
 from mlcraft.uncertainty._model import FittedModel, Geometry
 from mlcraft.uncertainty._rows import FitRows, encode_groups, renumbered, ways_of
 
-__all__ = ["CLUSTERED", "HETEROSCEDASTIC", "Options", "Sandwich", "SandwichResult", "bread_about_mean", "count_text", "root_about_mean"]
+__all__ = [
+    "CLUSTERED",
+    "HETEROSCEDASTIC",
+    "Options",
+    "Sandwich",
+    "SandwichResult",
+    "bread_about_mean",
+    "count_text",
+    "root_about_mean",
+]
 
 Doubles = NDArray[np.float64]
 

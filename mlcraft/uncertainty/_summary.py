@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._intervals import checked_level, half_width, t_ratio, two_sided
 from mlcraft.uncertainty._model import FittedModel
-from mlcraft.uncertainty._table import NAMED_AT_MOST, fact_lines, html_page, html_tables, listed, p_text, text_table
+from mlcraft.uncertainty._table import (
+    NAMED_AT_MOST,
+    fact_lines,
+    html_page,
+    html_tables,
+    listed,
+    p_text,
+    text_table,
+    undetermined,
+)
 from mlcraft.uncertainty._tests import wald
 
 __all__ = ["Summary", "TargetSummary", "summarise"]
@@ -344,10 +353,7 @@ def _warnings(
     warnings = []
     if not geometry.full:
         lost = [name for name, known in zip(model.names, geometry.identified, strict=True) if not known]
-        warnings.append(
-            f"Columns depend on each other or do not vary: the data do not determine {listed(lost)}. Their coefficients "
-            "are one choice among many, so they have no standard errors; predictions and the rest are not affected."
-        )
+        warnings.append(undetermined(lost))
     elif model.condition > NEARLY_DEPENDENT:
         inflation = np.diagonal(geometry.feature_inverse) / geometry.scale**2
         worst = np.argsort(-inflation)[:NAMED_AT_MOST]

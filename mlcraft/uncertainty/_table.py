@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["NAMED_AT_MOST", "fact_lines", "html_page", "html_tables", "listed", "p_text", "text_table"]
+__all__ = ["NAMED_AT_MOST", "fact_lines", "html_page", "html_tables", "listed", "p_text", "text_table", "undetermined"]
 
 Facts = list[tuple[str, str]]
 NAMED_AT_MOST = 5
@@ -15,6 +15,14 @@ def listed(names: Sequence[str]) -> str:
     """Write some names out."""
     more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
     return ", ".join(names[:NAMED_AT_MOST]) + more
+
+
+def undetermined(names: Sequence[str]) -> str:
+    """Say that the data do not determine some parameters."""
+    return (
+        f"Columns depend on each other or do not vary: the data do not determine {listed(names)}. Their coefficients "
+        "are one choice among many, so they have no standard errors; predictions and the rest are not affected."
+    )
 
 
 def p_text(p_value: float) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty._covariance import NO_VARIATION, Covariance
-from mlcraft.uncertainty._intervals import half_width, t_ratio, two_sided, with_notes
+from mlcraft.uncertainty._intervals import basis, half_width, t_ratio, two_sided, with_notes
 from mlcraft.uncertainty._model import FittedModel, Parametrised
 
 __all__ = ["Contrast", "TestResult", "contrast", "nested", "parse_hypotheses", "wald"]
@@ -21,6 +21,10 @@ Doubles = NDArray[np.float64]
 
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 SINGULAR = 1e-10
+UNCHECKED = (
+    "Columns without names: that those of the smaller model are among those of the larger was not checked, and "
+    "without it there is no such test. Fit data frames to have it checked."
+)
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,7 @@ class TestResult:
 
     def __str__(self) -> str:
         df = ", ".join(f"{value:.6g}" for value in self.df)
-        text = (
-            f"{self.distribution}({df}) = {self.statistic:.4f}, p = {self.p_value:.4g} ({self.covariance} covariance)"
-        )
+        text = f"{self.distribution}({df}) = {self.statistic:.4f}, p = {self.p_value:.4g} ({basis(self.covariance)})"
         return with_notes(text, self.notes)
 
 
@@ -397,10 +399,7 @@ def nested(larger: FittedModel, smaller: FittedModel, target: int, weights: str)
     notes = [] if larger.varies(target) else [NO_VARIATION.format(larger.target_names[target])]
     unchecked = smaller.n_features > 0 and not (larger.named and smaller.named)
     if unchecked:
-        notes.append(
-            "Columns without names: that those of the smaller model are among those of the larger was not checked, and "
-            "without it there is no such test. Fit data frames to have it checked."
-        )
+        notes.append(UNCHECKED)
     variance = larger.variance(target, weights)
     statistic = np.nan
     if larger.varies(target):
