@@ -124,8 +124,7 @@ class GlmModel:
         sizes = np.full(self.width, self.fitted.penalty)
         if self.has_intercept:
             sizes[0] = self.fitted.intercept_penalty
-        ridge: Doubles = np.kron(mixing, np.diag(sizes))
-        return ridge
+        return np.asarray(np.kron(mixing, np.diag(sizes)), dtype=np.float64)
 
     @property
     def penalised(self) -> bool:

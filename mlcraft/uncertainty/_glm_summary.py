@@ -331,8 +331,8 @@ def _warnings(model: GlmModel, geometry: GlmGeometry, found: Covariance, method:
     if fit.n_certain and not model.penalised and not fit.firth:
         notes.append(
             f"{fit.n_certain} rows have a fitted probability of 0 or 1: the classes may be separated, and then "
-            "estimates are infinite and Wald tests mean nothing. Use FirthLogisticRegression, or method='profile' for the bounds "
-            "that exist."
+            "estimates are infinite and Wald tests mean nothing. Use FirthLogisticRegression, or method='profile' for "
+            "the bounds that exist."
         )
     events = _rarest(fit.class_weights if found.weights == "frequency" else fit.class_weights * _rows_a_weight(model))
     per = events / max(1, int(known[: model.width].sum()) - model.has_intercept)
