@@ -189,6 +189,7 @@ def fold_moments(
     starts: list[int],
     centre: bool = True,
 ) -> list[Moments]: ...
+def elementwise(function: str, x: NDArray[Any]) -> NDArray[Any]: ...
 def fused_pass(
     x: Any,
     y: NDArray[Any],
@@ -208,6 +209,15 @@ def gradient_descent(
     x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, options: DescentOptions
 ) -> DescentSolution: ...
 def lagged_products(x: Any, score: ArrayLike, mean: ArrayLike | None, kernel: ArrayLike) -> NDArray[float64]: ...
+def loss_rows(
+    loss: str,
+    y: NDArray[Any],
+    eta: NDArray[Any],
+    sample_weight: NDArray[Any] | None = None,
+    parameter: float = 0.0,
+    hess: bool = False,
+    scalar: bool = False,
+) -> tuple[tuple[float, float, float], NDArray[Any], NDArray[Any] | None]: ...
 def least_squares(
     x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, options: LeastSquaresOptions
 ) -> LeastSquaresSolution: ...

@@ -17,7 +17,14 @@ import mlcraft
 PROGRAM = Path(__file__).resolve().parent.parent / "examples" / "cpp" / "fit.cpp"
 INCLUDE = Path(mlcraft.get_include())
 # pieces of simd/kernels.cpp, which opens the namespace around them
-FRAGMENTS = {"gram_tile.hpp", "vector_loops.hpp", "extended_loops.hpp", "sources.hpp"}
+FRAGMENTS = {
+    "extended_loops.hpp",
+    "gram_tile.hpp",
+    "loss_loops.hpp",
+    "sources.hpp",
+    "vector_loops.hpp",
+    "vector_math.hpp",
+}
 STRICT = ["-std=c++20", "-Wall", "-Wextra", "-Werror"]
 
 

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_moments(m);
     mlcraft::bind::register_matrix(m);
     mlcraft::bind::register_descent(m);
+    mlcraft::bind::register_loss(m);
     mlcraft::bind::register_predict(m);
     mlcraft::bind::register_influence(m);
     mlcraft::bind::register_stats(m);

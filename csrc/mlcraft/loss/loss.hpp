@@ -1,6 +1,7 @@
-// Losses on blocks of rows, by name. One indirect call a block; the loop inside is generated from the scalar maths.
+// Losses on blocks of rows, by name. One indirect call a block.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "mlcraft/core/types.hpp"
@@ -22,69 +23,66 @@ struct LossRows {
     T parameter = 0;    // of the loss, where it has one (epsilon)
 };
 
-// Sums over a block of rows.
-struct LossSums {
-    double value = 0;     // sum w value(y, eta)
-    double gradient = 0;  // sum w gradient(y, eta)
-    double weight = 0;    // sum w
-};
+using LossSums = simd::LossSums;
 
 template <class T>
 using LossBlock = LossSums (*)(const LossRows<T>& rows);
 
-// Within a block (a few hundred rows) the sums have the type of the data.
+// Row by row from the scalar definition: for a loss that has no loop of its own in simd/, and to hold against those.
 template <class Loss, class T>
-LossSums loss_block(const LossRows<T>& rows) {
-    T value = 0, gradient = 0, total = static_cast<T>(rows.count);
-    T* const eta = rows.eta;
-    const T parameter = rows.parameter;
-    if (rows.y.stride == 1 && !rows.weight && rows.hess == nullptr) {
-        const T* target = rows.y.data;
-#ifdef _OPENMP
-#pragma omp simd reduction(+ : value, gradient)
-#endif
-        for (Index i = 0; i < rows.count; ++i) {
-            const T g = Loss::gradient(target[i], eta[i], parameter);
-            value += Loss::value(target[i], eta[i], parameter);
-            gradient += g;
-            eta[i] = g;
-        }
-    } else if (rows.y.stride == 1 && rows.weight.stride == 1 && rows.hess == nullptr) {
-        const T *target = rows.y.data, *w = rows.weight.data;
-        total = 0;
-#ifdef _OPENMP
-#pragma omp simd reduction(+ : value, gradient, total)
-#endif
-        for (Index i = 0; i < rows.count; ++i) {
-            const T g = w[i] * Loss::gradient(target[i], eta[i], parameter);
-            value += w[i] * Loss::value(target[i], eta[i], parameter);
-            gradient += g;
-            total += w[i];
-            eta[i] = g;
-        }
-    } else {
-        total = 0;
-        for (Index i = 0; i < rows.count; ++i) {
-            const T w = rows.weight ? rows.weight[i] : T(1);
-            if (rows.hess != nullptr) rows.hess[i] = w * Loss::hessian(rows.y[i], eta[i], parameter);
-            const T g = w * Loss::gradient(rows.y[i], eta[i], parameter);
-            value += w * Loss::value(rows.y[i], eta[i], parameter);
-            gradient += g;
-            total += w;
-            eta[i] = g;
-        }
+LossSums scalar_loss_block(const LossRows<T>& rows) {
+    LossSums sums;
+    for (Index i = 0; i < rows.count; ++i) {
+        const T y = rows.y[i], eta = rows.eta[i], w = rows.weight ? rows.weight[i] : T(1);
+        const T gradient = w * Loss::gradient(y, eta, rows.parameter);
+        if (rows.hess != nullptr) rows.hess[i] = w * Loss::hessian(y, eta, rows.parameter);
+        sums.value += static_cast<double>(w * Loss::value(y, eta, rows.parameter));
+        sums.gradient += static_cast<double>(gradient);
+        sums.weight += static_cast<double>(w);
+        rows.eta[i] = gradient;
     }
-    return {static_cast<double>(value), static_cast<double>(gradient), static_cast<double>(total)};
+    return sums;
+}
+
+// Vector by vector. What is not contiguous is copied, a part of the block at a time. Within a part the sums have the
+// type of the data.
+template <class Loss, class T>
+LossSums vector_loss_block(const LossRows<T>& rows) {
+    const auto kernel = simd::kernels().of<T>().loss.*Loss::template vectors<T>;
+    LossSums sums;
+    T y_copy[max_block_rows], weight_copy[max_block_rows];
+    const auto contiguous = [](const VectorView<const T>& view, Index begin, Index count, T* copy) {
+        if (!view || view.stride == 1) return view.slice(begin, count).data;
+        for (Index i = 0; i < count; ++i) copy[i] = view[begin + i];
+        return static_cast<const T*>(copy);
+    };
+    for (Index begin = 0; begin < rows.count; begin += max_block_rows) {
+        const Index count = std::min(max_block_rows, rows.count - begin);
+        const LossSums part =
+            kernel(contiguous(rows.y, begin, count, y_copy), contiguous(rows.weight, begin, count, weight_copy), count,
+                   rows.parameter, rows.eta + begin, rows.hess == nullptr ? nullptr : rows.hess + begin);
+        sums.value += part.value;
+        sums.gradient += part.gradient;
+        sums.weight += part.weight;
+    }
+    return sums;
+}
+
+template <class Loss, class T>
+constexpr LossBlock<T> loss_block(bool scalar) {
+    if constexpr (requires { Loss::template vectors<T>; })
+        if (!scalar) return vector_loss_block<Loss, T>;
+    return scalar_loss_block<Loss, T>;
 }
 
 // The list of losses: a new one is its file and a line here. Null for an unknown name.
 template <class T>
-LossBlock<T> find_loss(const char* name) {
-    if (std::strcmp(name, SquaredLoss::name) == 0) return loss_block<SquaredLoss, T>;
-    if (std::strcmp(name, LogisticLoss::name) == 0) return loss_block<LogisticLoss, T>;
-    if (std::strcmp(name, SquaredHingeLoss::name) == 0) return loss_block<SquaredHingeLoss, T>;
+LossBlock<T> find_loss(const char* name, bool scalar = false) {
+    if (std::strcmp(name, SquaredLoss::name) == 0) return loss_block<SquaredLoss, T>(scalar);
+    if (std::strcmp(name, LogisticLoss::name) == 0) return loss_block<LogisticLoss, T>(scalar);
+    if (std::strcmp(name, SquaredHingeLoss::name) == 0) return loss_block<SquaredHingeLoss, T>(scalar);
     if (std::strcmp(name, SquaredEpsilonInsensitiveLoss::name) == 0)
-        return loss_block<SquaredEpsilonInsensitiveLoss, T>;
+        return loss_block<SquaredEpsilonInsensitiveLoss, T>(scalar);
     return nullptr;
 }
 

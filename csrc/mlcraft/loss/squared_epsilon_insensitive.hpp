@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mlcraft/simd/kernels.hpp"
+
 namespace mlcraft {
 
 struct SquaredEpsilonInsensitiveLoss {
     static constexpr const char* name = "squared_epsilon_insensitive";
+    template <class T>
+    static constexpr auto vectors = &simd::LossKernels<T>::squared_epsilon_insensitive;
     template <class T>
     static T value(T y, T eta, T epsilon) {
         const T slack = std::max(std::abs(y - eta) - epsilon, T(0));

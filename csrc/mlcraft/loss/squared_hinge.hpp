@@ -4,10 +4,14 @@
 
 #include <algorithm>
 
+#include "mlcraft/simd/kernels.hpp"
+
 namespace mlcraft {
 
 struct SquaredHingeLoss {
     static constexpr const char* name = "squared_hinge";
+    template <class T>
+    static constexpr auto vectors = &simd::LossKernels<T>::squared_hinge;
     template <class T>
     static T value(T y, T eta, T = 0) {
         const T slack = std::max(T(1) - y * eta, T(0));

@@ -11,6 +11,9 @@ namespace {
 #include "mlcraft/simd/extended_loops.hpp"
 #include "mlcraft/simd/gram_tile.hpp"
 #include "mlcraft/simd/vector_loops.hpp"
+#include "mlcraft/simd/vector_math.hpp"
+
+#include "mlcraft/simd/loss_loops.hpp"  // after vector_math.hpp
 
 #if defined(__AVX512F__)
 constexpr int wide_f64 = 8, wide_f32 = 16, wide_rows = 8, wide_vectors = 3, narrow_rows = 4, narrow_vectors = 6;
@@ -35,7 +38,11 @@ constexpr Kernels<T> make() {
             block_dots<T, Wide>,
             block_sum<T, Wide>,
             rank_one<T, Wide>,
-            sum<T, Wide>};
+            sum<T, Wide>,
+            {loss_rows<T, Wide, SquaredRows>, loss_rows<T, Wide, LogisticRows>, loss_rows<T, Wide, SquaredHingeRows>,
+             loss_rows<T, Wide, SquaredEpsilonInsensitiveRows>},
+            map_exp<T, Wide>,
+            map_log1p<T, Wide>};
 }
 
 #define MLCRAFT_NAME_OF(level) #level

@@ -28,6 +28,21 @@ struct GramKernel {
     Index group;  // column strips in a group
 };
 
+// Sums over a block of rows.
+struct LossSums {
+    double value = 0;     // sum w value(y, eta)
+    double gradient = 0;  // sum w gradient(y, eta)
+    double weight = 0;    // sum w
+};
+
+// One block of rows of the losses in loss/: eta becomes w * gradient, hess (where it is not null) w * hessian; without
+// weight (null) w is 1.
+template <class T>
+struct LossKernels {
+    using Rows = LossSums (*)(const T* y, const T* weight, Index count, T parameter, T* eta, T* hess);
+    Rows squared, logistic, squared_hinge, squared_epsilon_insensitive;
+};
+
 template <class T>
 struct Kernels {
     GramKernel<T> narrow;  // for few columns: short strips, little padding
@@ -46,6 +61,11 @@ struct Kernels {
     void (*rank_one)(const T* v, Index length, const T* a, Index count, T* y, Index stride);
     // The sum of all elements: the cheapest pass over memory, which measures the machine's limit.
     double (*sum)(const T* x, Index size);
+
+    LossKernels<T> loss;
+    // out = exp(x) or log(1 + x), within two units in the last place; results below the normal numbers become 0
+    void (*exp)(const T* x, Index count, T* out);
+    void (*log1p)(const T* x, Index count, T* out);
 };
 
 // Double-double gradient of least squares, see solver/refinement.hpp. All arrays hold `block` (<= 64) rows, column by

@@ -1,0 +1,109 @@
+// The losses of loss/ on vectors of rows, without branches: the same formulas as their scalar definitions there.
+// Included by kernels.cpp inside the namespace of one instruction set.
+
+// Comparisons are written so that NaN passes through.
+template <class T, int L>
+inline Vector<T, L> positive_part(Vector<T, L> x) {
+    return x < 0 ? Vector<T, L>{} : x;
+}
+
+template <class T, int L>
+struct OfRows {
+    Vector<T, L> value, gradient, hessian;
+};
+
+template <class T, int L>
+struct SquaredRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> r = eta - y;
+        return {r * r * T(0.5), r, all<T, L>(1)};
+    }
+};
+
+// With s = exp(-|eta|), mu is 1 / (1 + s) or s / (1 + s) by the sign of eta. mu - y is written as a difference from
+// that of the limit, so that it keeps its digits where mu tends to y = 0 or 1.
+template <class T, int L>
+struct LogisticRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> small = exp_of_negative<T, L>(-absolute<T, L>(eta));
+        const Vector<T, L> share = T(1) / (small + T(1));
+        const Vector<T, L> other = small * share;
+        return {positive_part<T, L>(eta) - y * eta + log1p_of_share<T, L>(small),
+                eta < 0 ? other - y : (T(1) - y) - other, other * share};
+    }
+};
+
+template <class T, int L>
+struct SquaredHingeRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> margin = T(1) - y * eta;
+        const Vector<T, L> slack = positive_part<T, L>(margin);
+        return {slack * slack, T(-2) * y * slack, margin > 0 ? all<T, L>(2) : Vector<T, L>{}};
+    }
+};
+
+template <class T, int L>
+struct SquaredEpsilonInsensitiveRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T epsilon) {
+        const Vector<T, L> r = eta - y;
+        const Vector<T, L> beyond = absolute<T, L>(r) - epsilon;
+        const Vector<T, L> slack = positive_part<T, L>(beyond);
+        return {slack * slack, T(2) * (r < 0 ? -slack : slack), beyond > 0 ? all<T, L>(2) : Vector<T, L>{}};
+    }
+};
+
+// Sums over a block in the type of the data, lane by lane.
+template <class T, int L>
+struct RowSums {
+    Vector<T, L> value{}, gradient{}, weight{};
+};
+
+template <class T, int L, template <class, int> class Loss, bool Weighted, bool Curved>
+inline void loss_step(const T* y, const T* weight, T parameter, T* eta, T* hess, RowSums<T, L>& sums) {
+    OfRows<T, L> row = Loss<T, L>::at(load<T, L>(y), load<T, L>(eta), parameter);
+    if constexpr (Weighted) {
+        const Vector<T, L> w = load<T, L>(weight);
+        row = {w * row.value, w * row.gradient, w * row.hessian};
+        sums.weight += w;
+    }
+    store<T, L>(eta, row.gradient);
+    if constexpr (Curved) store<T, L>(hess, row.hessian);
+    sums.value += row.value;
+    sums.gradient += row.gradient;
+}
+
+template <class T, int L, template <class, int> class Loss, bool Weighted, bool Curved>
+LossSums loss_loop(const T* y, const T* weight, Index count, T parameter, T* eta, T* hess) {
+    RowSums<T, L> sums;
+    const Index whole = count / L * L;
+    for (Index i = 0; i < whole; i += L)
+        loss_step<T, L, Loss, Weighted, Curved>(y + i, Weighted ? weight + i : nullptr, parameter, eta + i,
+                                                Curved ? hess + i : nullptr, sums);
+    T total = Weighted ? T(0) : T(whole);
+    if (whole < count) {  // the rest beside rows of weight zero
+        T some_y[L] = {}, some_weight[L] = {}, some_eta[L] = {}, some_hess[L] = {};
+        const Index rest = count - whole;
+        for (Index l = 0; l < rest; ++l) {
+            some_y[l] = y[whole + l];
+            some_weight[l] = Weighted ? weight[whole + l] : T(1);
+            some_eta[l] = eta[whole + l];
+        }
+        loss_step<T, L, Loss, true, true>(some_y, some_weight, parameter, some_eta, some_hess, sums);
+        for (Index l = 0; l < rest; ++l) {
+            eta[whole + l] = some_eta[l];
+            if constexpr (Curved) hess[whole + l] = some_hess[l];
+        }
+    }
+    total += horizontal_sum<T, L>(sums.weight);
+    return {static_cast<double>(horizontal_sum<T, L>(sums.value)),
+            static_cast<double>(horizontal_sum<T, L>(sums.gradient)), static_cast<double>(total)};
+}
+
+template <class T, int L, template <class, int> class Loss>
+LossSums loss_rows(const T* y, const T* weight, Index count, T parameter, T* eta, T* hess) {
+    if (weight == nullptr)
+        return hess == nullptr ? loss_loop<T, L, Loss, false, false>(y, weight, count, parameter, eta, hess)
+                               : loss_loop<T, L, Loss, false, true>(y, weight, count, parameter, eta, hess);
+    return hess == nullptr ? loss_loop<T, L, Loss, true, false>(y, weight, count, parameter, eta, hess)
+                           : loss_loop<T, L, Loss, true, true>(y, weight, count, parameter, eta, hess);
+}

@@ -1,0 +1,213 @@
+"""Losses on blocks of rows, and the functions below them, against slow twins; CI runs this file at every level."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mlcraft import _core
+from mlcraft._engine.smooth import LOSSES
+
+DTYPES = [np.float64, np.float32]
+#: Largest eta at which everything must be finite, by dtype.
+FAR = {np.float64: 700.0, np.float32: 80.0}
+EPSILON = 0.25
+SCALAR_LOSSES = [name for name in LOSSES if name != "multinomial"]
+
+
+def twin(name):
+    """Value, gradient and hessian of a scalar loss by eta, from tests/reference."""
+    if name == "squared":
+        return (lambda y, eta, _: (y - eta) ** 2 / 2), (lambda y, eta, _: eta - y), (lambda y, eta, _: 1.0 + 0 * eta)
+    module = importlib.import_module(f"reference.{name}")
+    return module.value, module.gradient, module.hessian
+
+
+def case(name, dtype, n, far=3.0, seed=0):
+    rng = np.random.default_rng(seed)
+    eta = (far * rng.standard_normal(n)).astype(dtype)
+    if name == "logistic":
+        y = np.where(rng.random(n) < 0.2, rng.random(n), rng.integers(0, 2, n))
+    elif name == "squared_hinge":
+        y = rng.choice([-1.0, 1.0], n)
+    else:
+        y = far * rng.standard_normal(n)
+    return y.astype(dtype), eta, rng.uniform(0, 2, n).astype(dtype)
+
+
+def strided(values, stride):
+    """The same values, every `stride`-th element of a longer array (backwards where it is negative)."""
+    wide = np.full(len(values) * abs(stride), np.nan, dtype=values.dtype)
+    view = wide[::stride]
+    view[:] = values
+    return view
+
+
+# exp and log1p
+
+
+def grid(function, dtype):
+    """Arguments over the whole domain, dense where the reduction changes its branch."""
+    info = np.finfo(dtype)
+    rng = np.random.default_rng(1)
+    tiny = np.geomspace(info.tiny, 1e-3, 2_000)
+    if function == "exp":
+        low, high = np.log(info.tiny), np.log(info.max)
+        parts = [np.linspace(low, high, 200_001)[:-1], rng.uniform(-2, 2, 100_000), tiny, -tiny]
+        halves = (np.arange(-100, 100) + 0.5) * np.log(2)
+        parts += [halves * (1 + k * info.eps) for k in (-2, 0, 2)]
+    else:
+        huge = np.geomspace(1e-6, float(info.max) / 2, 100_000)
+        near = 1 - np.geomspace(info.eps, 1, 20_000)
+        parts = [huge, -near[near < 1], rng.uniform(-0.99, 3, 200_000), tiny, -tiny, 2.0 ** np.arange(1, 50) - 1]
+        parts += [np.array([np.sqrt(2) - 1, np.sqrt(0.5) - 1]) * (1 + k * info.eps) for k in range(-3, 4)]
+    x = np.concatenate(parts).astype(dtype)
+    return x[x > -1] if function == "log1p" else x[(x >= low) & (x <= high)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", ["exp", "log1p"])
+def test_two_units_in_the_last_place(function, dtype):
+    wide = np.longdouble if dtype == np.float64 else np.float64
+    if np.finfo(wide).eps > np.finfo(dtype).eps / 100:
+        pytest.skip("no wider floats here")
+    x = grid(function, dtype)
+    expected = getattr(np, function)(x.astype(wide))
+    normal = np.abs(expected) >= np.finfo(dtype).tiny
+    assert normal.mean() > 0.9
+    x, expected = x[normal & (expected <= np.finfo(dtype).max)], expected[normal & (expected <= np.finfo(dtype).max)]
+    found = _core.elementwise(function, x)
+    assert found.dtype == dtype
+    unit = np.spacing(np.abs(expected).astype(dtype)).astype(wide)
+    error = np.abs(found.astype(wide) - expected) / unit
+    assert error.max() < 2, (x[error.argmax()], float(error.max()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ends_of_the_domain(dtype):
+    info = np.finfo(dtype)
+    x = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 2 * np.log(info.max), 2 * np.log(info.tiny)], dtype=dtype)
+    np.testing.assert_array_equal(_core.elementwise("exp", x), np.array([np.nan, np.inf, 0, 1, 1, np.inf, 0], dtype))
+    x = np.array([np.nan, np.inf, -np.inf, 0, -1, -1.5, info.tiny / 4, -info.tiny / 4], dtype=dtype)
+    expected = np.array([np.nan, np.inf, np.nan, 0, -np.inf, np.nan, info.tiny / 4, -info.tiny / 4], dtype=dtype)
+    np.testing.assert_array_equal(_core.elementwise("log1p", x), expected)
+
+
+# losses
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["vectors", "scalar"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SCALAR_LOSSES)
+@pytest.mark.parametrize(("n", "stride"), [(1, 1), (7, 1), (64, 1), (203, 1), (203, 3), (1_201, -2)])
+def test_loss_agrees_with_its_twin(name, dtype, weighted, scalar, n, stride):
+    y, eta, weight = case(name, dtype, n)
+    given = strided(weight, stride) if weighted else None
+    factor = weight.astype(float) if weighted else np.ones(n)
+    value, gradient, hessian = (
+        factor * f(y.astype(float), eta.astype(float), dtype(EPSILON).astype(float)) for f in twin(name)
+    )
+    size = factor * (1 + np.abs(y) + np.abs(eta)).astype(float)
+    eps = float(np.finfo(dtype).eps)
+    for hess in (False, True):
+        sums, found, curvature = _core.loss_rows(name, strided(y, stride), eta, given, EPSILON, hess, scalar)
+        assert np.all(np.abs(found - gradient) <= 8 * eps * size)
+        assert sums[0] == pytest.approx(value.sum(), abs=8 * eps * (size**2).sum())
+        assert sums[1] == pytest.approx(gradient.sum(), abs=8 * eps * size.sum())
+        assert sums[2] == pytest.approx(factor.sum(), rel=8 * eps)
+        if hess:
+            np.testing.assert_allclose(curvature, hessian, rtol=8 * eps, atol=eps)
+        else:
+            assert curvature is None
+
+
+@pytest.mark.parametrize("name", SCALAR_LOSSES)
+def test_derivatives_are_those_of_the_value(name):
+    y, eta, _ = case(name, np.float64, 300)
+    step = 1e-5
+
+    def values(at):
+        return np.array(
+            [_core.loss_rows(name, y[i : i + 1], at[i : i + 1], None, EPSILON)[0][0] for i in range(len(y))]
+        )
+
+    _, gradient, curvature = _core.loss_rows(name, y, eta, None, EPSILON, True)
+    np.testing.assert_allclose((values(eta + step) - values(eta - step)) / (2 * step), gradient, rtol=1e-6, atol=1e-6)
+    above, below = (_core.loss_rows(name, y, eta + side * step, None, EPSILON)[1] for side in (1, -1))
+    kinked = np.abs((above - below) / (2 * step) - curvature) > 1e-6
+    assert kinked.sum() <= (3 if name.startswith("squared_") else 0)  # a few within a step of the kink
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SCALAR_LOSSES)
+def test_far_out_everything_is_finite(name, dtype):
+    far = FAR[dtype]
+    eta = np.concatenate([np.linspace(-far, far, 301), [-1e4, 1e4, -1e30, 1e30]]).astype(dtype)
+    for target in (0.0, 1.0) if name == "logistic" else (-1.0, 1.0):
+        y = np.full(len(eta), target, dtype=dtype)
+        sums, _, _ = _core.loss_rows(name, y[:-4], eta[:-4], None, EPSILON, True)
+        assert np.all(np.isfinite(sums))
+        _, gradient, hess = _core.loss_rows(name, y, eta, None, EPSILON, True)
+        assert np.all(np.isfinite(gradient))
+        assert np.all(np.isfinite(hess))
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["vectors", "scalar"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logistic_keeps_its_digits_where_it_vanishes(dtype, scalar):
+    """Value and gradient of a well classified row are tiny, and right to all digits."""
+    for margin in np.linspace(1, FAR[dtype], 40).astype(dtype):
+        expected = np.log1p(np.exp(-margin.astype(np.longdouble)))
+        slope = 1 / (1 + np.exp(margin.astype(np.longdouble)))
+        for target, sign in ((0, 1), (1, -1)):
+            y, eta = np.array([target], dtype=dtype), np.array([-sign * margin], dtype=dtype)
+            sums, gradient, hess = _core.loss_rows("logistic", y, eta, None, 0.0, True, scalar)
+            tolerance = {"rel": 6 * float(np.finfo(dtype).eps), "abs": 0.0}
+            assert sums[0] == pytest.approx(float(expected), **tolerance)
+            assert gradient[0] == pytest.approx(float(sign * slope), **tolerance)
+            assert hess[0] == pytest.approx(float(slope * (1 - slope)), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SCALAR_LOSSES)
+def test_what_is_not_a_number_is_not_hidden(name, dtype):
+    y, eta, weight = case(name, dtype, 100)
+    for place in (3, 99):
+        for values in (y, eta, weight):
+            kept = values[place]
+            values[place] = np.nan
+            sums, gradient, _ = _core.loss_rows(name, y, eta, weight, EPSILON, True)
+            assert np.isnan(sums[0])
+            assert np.isnan(gradient[place])
+            assert np.isnan(gradient).sum() == 1
+            values[place] = kept
+
+
+@pytest.mark.parametrize("level", [level for level in _core.simd_levels if level != _core.simd_level])
+def test_at_every_level(level):
+    """This file again at each instruction set of the machine."""
+    if "MLCRAFT_SIMD" in os.environ:
+        pytest.skip("a level is chosen already")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "not every_level",
+        __file__,
+    ]
+    done = subprocess.run(
+        command, env=os.environ | {"MLCRAFT_SIMD": level}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
