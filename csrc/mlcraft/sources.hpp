@@ -1,6 +1,7 @@
 // The definitions of the library, for a program that uses the headers: include this in exactly one source file. The
 // inner loops are compiled for the instruction set that the program is compiled for (-march=native, for example);
-// compile with -O3 -ffp-contract=fast and, for threads, -fopenmp.
+// compile with -O3 -ffp-contract=fast and, for threads, -fopenmp; on x86 without AVX also with -mno-mmx, since GCC may
+// copy through those registers, which are those of long double.
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__)
