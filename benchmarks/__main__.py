@@ -16,6 +16,7 @@ COMMANDS = {
     "startup": ("startup", "time to import"),
     "accuracy": ("accuracy", "correct digits on certified problems"),
     "ridge_cv": ("ridge_cv", "ridge regression that chooses its penalty, beside scikit-learn"),
+    "logistic": ("logistic", "logistic and multinomial regression to a given suboptimality, beside all peers"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }
 
