@@ -21,8 +21,8 @@ from mlcraft._model_container import ModelFileError, check_array, read_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
-_ESTIMATORS = ("LinearRegression", "LogisticRegression", "Ridge", "RidgeCV", "RidgeClassifier", "RidgeClassifierCV")
-_CLASSIFIERS = ("LogisticRegression", "RidgeClassifier", "RidgeClassifierCV")
+_CLASSIFIERS = ("LogisticRegression", "LogisticRegressionCV", "RidgeClassifier", "RidgeClassifierCV")
+_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeCV", *_CLASSIFIERS)
 _BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (
     "coef_",
@@ -37,6 +37,9 @@ _ATTRIBUTES = (
     "alpha_",
     "best_score_",
     "certificate_",
+    "C_",
+    "Cs_",
+    "l1_ratio_",
 )
 _LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
 _MAX_TEXT_WIDTH = 2**16
@@ -161,6 +164,8 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     if not hasattr(model, "coef_"):
         raise ModelFileError(f"this {kind} is not fitted; call fit first")
     found = {name: getattr(model, name) for name in _ATTRIBUTES if hasattr(model, name)}
+    if np.ndim(found.get("n_iter_", 0)) > 1:  # of every fit of a search
+        del found["n_iter_"]
     description: dict[str, Any] = {
         "class": kind,
         "params": {name: _pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},

@@ -15,6 +15,7 @@ from sklearn.utils.fixes import parse_version
 from mlcraft.linear_model import (
     LinearRegression,
     LogisticRegression,
+    LogisticRegressionCV,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -53,6 +54,7 @@ FAILED_BY_SKLEARN_TOO = {
         LogisticRegression(),
         LogisticRegression(C=np.inf),
         LogisticRegression(solver="liblinear"),
+        LogisticRegressionCV(),
         Ridge(),
         Ridge(positive=True),
         RidgeClassifier(),

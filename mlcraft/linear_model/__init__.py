@@ -6,6 +6,7 @@ import sklearn.linear_model as _reference
 
 from mlcraft.linear_model._linear_regression import LinearRegression
 from mlcraft.linear_model._logistic_regression import LogisticRegression
+from mlcraft.linear_model._logistic_regression_cv import LogisticRegressionCV
 from mlcraft.linear_model._ridge import Ridge
 from mlcraft.linear_model._ridge_classifier import RidgeClassifier
 from mlcraft.linear_model._ridge_classifier_cv import RidgeClassifierCV
@@ -15,6 +16,7 @@ from mlcraft.linear_model._ridge_regression import ridge_regression
 __all__ = [
     "LinearRegression",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "Ridge",
     "RidgeCV",
     "RidgeClassifier",
@@ -27,6 +29,7 @@ __all__ = [
 for _name, _ours in (
     ("LinearRegression", LinearRegression),
     ("LogisticRegression", LogisticRegression),
+    ("LogisticRegressionCV", LogisticRegressionCV),
     ("Ridge", Ridge),
     ("RidgeCV", RidgeCV),
     ("RidgeClassifier", RidgeClassifier),
