@@ -24,6 +24,7 @@ def warn_about_fit(
     *,
     penalised: bool,
     solver: str,
+    remedy: str = "use Ridge",
 ) -> None:
     """Warn when the solver did not finish, or when an unpenalised tall dense problem has dependent columns.
 
@@ -41,6 +42,8 @@ def warn_about_fit(
         Whether every target has a penalty above zero, which makes the solution unique.
     solver : str
         Name of the solver for the text.
+    remedy : str, default="use Ridge"
+        What to do about dependent columns, beside removing them.
     """
     if fit.status in ("max_iter", "stalled"):
         warn_caller(_unfinished(estimator, fit, solver), ConvergenceWarning)
@@ -49,7 +52,7 @@ def warn_about_fit(
         return
     n_rows = X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
     if n_rows > n_features:
-        warn_caller(_collinear(estimator, fit, n_features), CollinearityWarning)
+        warn_caller(_collinear(estimator, fit, n_features, remedy), CollinearityWarning)
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
@@ -69,14 +72,14 @@ def _unfinished(estimator: Any, fit: Any, solver: str) -> str:
     )
 
 
-def _collinear(estimator: Any, fit: Any, n_features: int) -> str:
+def _collinear(estimator: Any, fit: Any, n_features: int, remedy: str) -> str:
     dependent = n_features - fit.rank
     share = "1 column is a combination" if dependent == 1 else f"{dependent} columns are combinations"
     return (
         f"X has {n_features} columns but only {fit.rank} independent ones: {share} of the others or constant"
         f"{_named(estimator, fit)}. Many coefficient vectors fit equally well; coef_ is the one of smallest "
         "norm, so single coefficients have no meaning of their own (predictions do). "
-        "Remove redundant columns, or use Ridge."
+        f"Remove redundant columns, or {remedy}."
     )
 
 

@@ -47,6 +47,8 @@ class IterationTasks:
     attributes_after : callable
         Returns the fitted attributes after a number of iterations, in a dictionary. Called only for callbacks that
         want a fitted estimator, since it fits anew up to there.
+    iterations : bool, default=True
+        Whether the iterations are tasks, or the fit is one task without parts.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class IterationTasks:
         sample_weight: Any,
         max_iter: int,
         attributes_after: Callable[[int], dict[str, Any]],
+        iterations: bool = True,
     ) -> None:
         self._estimator = estimator
         self._attributes_after = attributes_after
@@ -65,8 +68,8 @@ class IterationTasks:
         self._whole = estimator._init_callback_context(max_subtasks=max(max_iter, 1) + 1)
         self._whole.call_on_fit_task_begin(estimator=estimator, **self._data)
         self._done = 0
-        self.stopped = False
-        self._current = self._begin()
+        self._iterations = iterations
+        self._current: Any = self._begin() if iterations else None
 
     def _at(self) -> Callable[[], dict[str, Any]]:
         done = self._done
@@ -80,19 +83,24 @@ class IterationTasks:
     def __call__(self, iteration: int, *_: float) -> bool:
         """End the task of an iteration and begin the next; True when a callback wants the fit to end."""
         self._done = iteration
+        if not self._iterations:
+            return False
         stop = self._current.call_on_fit_task_end(
             estimator=self._estimator, reconstruction_attributes=self._at(), **self._data
         )
-        self.stopped = self.stopped or bool(stop)
         self._current = self._begin()
-        return self.stopped
+        return bool(stop)
 
     def close(self) -> None:
         """End the fit, once the attributes are set."""
+        if self._iterations:
+            self._close_iterations()
+        self._whole.call_on_fit_task_end(estimator=self._estimator, reconstruction_attributes={}, **self._data)
+
+    def _close_iterations(self) -> None:
         if self._done == 0:  # scikit-learn has one iteration at least
             self._current.call_on_fit_task_end(
                 estimator=self._estimator, reconstruction_attributes=self._at(), **self._data
             )
             self._current = self._begin()
         self._current.call_on_fit_task_end(estimator=self._estimator)
-        self._whole.call_on_fit_task_end(estimator=self._estimator, reconstruction_attributes={}, **self._data)

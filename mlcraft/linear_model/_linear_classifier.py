@@ -15,6 +15,8 @@ from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
 
 __all__ = ["LinearClassifier", "give_back_array", "log_probabilities", "probabilities"]
 
+FEW_ROWS, BLOCK = 256, 16_384  # where NumPy's vectorised exponential pays, and what stays in the cache
+
 
 class LinearClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base of classifiers with `classes_` and a row of `coef_` for each class, or one row for two."""
@@ -109,8 +111,15 @@ def probabilities(scores: NDArray[Any]) -> NDArray[Any]:
     """
     if scores.ndim == 1:
         found: NDArray[Any] = np.empty((len(scores), 2), dtype=scores.dtype)
-        expit(-scores, out=found[:, 0])
-        expit(scores, out=found[:, 1])
+        if len(scores) <= FEW_ROWS:
+            expit(-scores, out=found[:, 0])
+            expit(scores, out=found[:, 1])
+            return found
+        with np.errstate(over="ignore"):  # an infinite denominator is a probability of zero
+            for start in range(0, len(scores), BLOCK):
+                part = scores[start : start + BLOCK]
+                np.divide(1, np.exp(part) + 1, out=found[start : start + BLOCK, 0])
+                np.divide(1, np.exp(-part) + 1, out=found[start : start + BLOCK, 1])
         return found
     found = np.exp(scores - scores.max(axis=1, keepdims=True))
     found /= found.sum(axis=1, keepdims=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.information import LikelihoodFit, remember_likelihood
+from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares, predict_linear
 from mlcraft._engine.smooth import SmoothFit, fit_smooth
 from mlcraft.linear_model._base import dense_coefficients
 from mlcraft.linear_model._labels import LabelledRows
@@ -19,6 +20,7 @@ __all__ = ["LogisticProblem", "attributes_of", "starting_values"]
 
 Progress = Callable[[int, float, float], bool | None]
 LARGEST_PENALTY = 1e300
+AFFORDABLE = 2e9  # operations that a look for dependent columns may cost
 
 
 @dataclass(slots=True)
@@ -82,11 +84,11 @@ class LogisticProblem:
         -------
         LogisticProblem
         """
-        total = float(rows.X.shape[0]) if weight is None else float(weight.sum(dtype=np.float64))
+        total = float(rows.X.shape[0]) if weight is None else _sum(weight)
         if weight is not None and not np.isfinite(total) and np.isfinite(weight).all():
             largest = weight.max()  # the sum leaves the range of double precision; only the ratios matter
             weight = weight / largest
-            total = float(weight.sum(dtype=np.float64))
+            total = _sum(weight)
             inverse_penalty = float(inverse_penalty) * float(largest)
         alpha = 0.0 if inverse_penalty == np.inf else _penalty(float(inverse_penalty), total)
         intercept_alpha = 0.0
@@ -175,6 +177,36 @@ class LogisticProblem:
             )
         return SmoothFit(init[0].copy(), init[1].copy(), np.nan, np.inf, 0, "none", "max_iter")
 
+    def least_norm(self, fit: SmoothFit) -> LeastSquaresFit | None:
+        """
+        Give dependent columns without a penalty the coefficients of smallest norm among those that fit as well.
+
+        Parameters
+        ----------
+        fit : SmoothFit
+            A solution; its coefficients are replaced if columns are dependent.
+
+        Returns
+        -------
+        LeastSquaresFit or None
+            The regression of the scores on the columns, if columns are dependent: it knows which. None otherwise, with
+            a penalty, and where looking would cost more than the fit.
+        """
+        n, p = self.X.shape
+        if self.alpha != 0 or fit.status != "converged" or n * p**2 > AFFORDABLE:
+            return None
+        eta = predict_linear(self.X, fit.coef, fit.intercept)
+        found = fit_least_squares(self.X, eta, sample_weight=self.weight, fit_intercept=self.fit_intercept)
+        if found.rank >= p or found.status not in ("converged", "rank_deficient"):
+            return None
+        fit.coef, fit.intercept = found.coef, np.asarray(found.intercept)
+        return found
+
+
+def _sum(weight: NDArray[Any]) -> float:
+    with np.errstate(over="ignore"):
+        return float(weight.sum(dtype=np.float64))
+
 
 def _penalty(inverse_penalty: float, total: float) -> float:
     """Return 1 / (C sum(w)), kept finite."""
@@ -200,7 +232,7 @@ def starting_values(estimator: Any, rows: LabelledRows) -> tuple[NDArray[Any], N
     Raises
     ------
     ValueError
-        If the last fit was of another number of columns or classes.
+        If the last fit was of another number of columns or classes, or left NaN or infinity.
     """
     coef = getattr(estimator, "coef_", None)
     if coef is None:
@@ -219,6 +251,11 @@ def starting_values(estimator: Any, rows: LabelledRows) -> tuple[NDArray[Any], N
     intercept = np.zeros(expected[0], dtype=coef.dtype)
     if estimator.fit_intercept:
         intercept[:] = np.asarray(estimator.intercept_)
+    if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+        raise ValueError(
+            "Floating-point under-/overflow in what the fit is to start from: coef_ or intercept_ holds NaN or "
+            "infinity. Set warm_start=False to start afresh"
+        )
     return (coef[0], intercept[0:1].reshape(())) if n_classes == 2 else (coef, intercept)
 
 

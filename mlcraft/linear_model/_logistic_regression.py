@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
 from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.smooth import SmoothFit
+from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import adopt_width, check_parameters, finite_or_explained
 from mlcraft.linear_model._fit_callbacks import (
     CallbackSupportMixin,
@@ -65,8 +66,8 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
     dual : bool, default=False
         Accepted for compatibility with `solver` 'liblinear'; the solution is the same.
     tol : float, default=1e-4
-        Tolerance.  Any value gives a better solution than scikit-learn's: the default bounds the gradient of the mean
-        loss, in columns of unit root mean square, by 1e-9, others by 1e-5 `tol` but never by more than 1e-6.
+        Tolerance.  Any value gives a better solution than scikit-learn's: the default bounds `certificate_` by
+        1e-9, others by 1e-5 `tol`, but never by more than 1e-6.
     fit_intercept : bool, default=True
         Whether to fit a constant term.
     intercept_scaling : float, default=1
@@ -99,7 +100,8 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
     n_iter_ : ndarray of shape (1,), dtype int32
         Number of iterations.
     certificate_ : float
-        Largest element of the gradient of the mean loss at the solution, in columns of unit root mean square.
+        Largest element of the gradient at the solution, in columns of unit variance and relative to the residuals, so
+        that neither the scales of X nor those of the weights matter.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -111,6 +113,8 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
         If classes are told apart perfectly and nothing (no penalty) keeps the coefficients finite.
     ConvergenceWarning
         If `max_iter` ended the fit.
+    CollinearityWarning
+        If columns are dependent and there is no penalty; `coef_` is then the one of smallest norm.
 
     See Also
     --------
@@ -183,6 +187,27 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
         self.warm_start = warm_start
         self.n_jobs = n_jobs
 
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Set callbacks of scikit-learn (1.9 and later), which see every iteration of a fit.
+
+        Parameters
+        ----------
+        *callbacks : callback instances
+            None takes the callbacks away.
+
+        Returns
+        -------
+        self : LogisticRegression
+            The estimator.
+        """
+        if self.solver != "lbfgs":
+            warn_caller(
+                f"Callbacks are only supported in {type(self).__name__} for solver='lbfgs'. This estimator has "
+                f"solver='{self.solver}', callbacks will be ignored during the solving of the regression."
+            )
+        estimator: Self = super().set_callbacks(*callbacks)
+        return estimator
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
@@ -232,7 +257,7 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
             and type(self.fit_intercept) is bool
             and type(self.intercept_scaling) in (float, int)
             and self.intercept_scaling > 0
-            and (self.class_weight is None or type(self.class_weight) is dict)
+            and (self.class_weight is None or type(self.class_weight) is dict or self.class_weight == "balanced")
             and (self.random_state is None or type(self.random_state) is int)
             and type(self.solver) is str
             and self.solver in SOLVERS
@@ -281,9 +306,10 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
             self._solve_listened(problem, rows, init)
             return
         fit = problem.fit(self.tol, self.max_iter, init, _print_progress if self.verbose > 0 else None)
+        dependent = problem.least_norm(fit)
         self._store_fit(fit, rows, problem)
-        if fit.status != "converged":
-            warn_about_logistic(self, fit, problem)
+        if fit.status != "converged" or dependent is not None:
+            warn_about_logistic(self, fit, problem, dependent)
 
     def _solve_listened(self, problem: LogisticProblem, rows: LabelledRows, init: Any) -> None:
         """Fit with callbacks, which see every iteration and may end the fit."""
@@ -293,12 +319,14 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
             return attributes_of(problem.fit(self.tol, n_iter, init), self.solver)
 
         labels = rows.classes[rows.codes.astype(np.intp)]
-        tasks = IterationTasks(self, rows.X, labels, rows.weight, self.max_iter, attributes_after)
+        parts = self.solver == "lbfgs"  # the one that scikit-learn's callbacks see the iterations of
+        tasks = IterationTasks(self, rows.X, labels, rows.weight, self.max_iter, attributes_after, parts)
         fit = problem.fit(self.tol, self.max_iter, init, tasks)
+        dependent = problem.least_norm(fit)
         self._store_fit(fit, rows, problem)
         tasks.close()
-        if fit.status != "converged" and not tasks.stopped:
-            warn_about_logistic(self, fit, problem)
+        if fit.status not in ("converged", "interrupted") or dependent is not None:
+            warn_about_logistic(self, fit, problem, dependent)
 
     def _store_fit(self, fit: SmoothFit, rows: LabelledRows, problem: LogisticProblem) -> None:
         self.classes_ = rows.classes
