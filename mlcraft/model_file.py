@@ -21,7 +21,13 @@ from mlcraft._model_container import ModelFileError, check_array, read_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
-_CLASSIFIERS = ("LogisticRegression", "LogisticRegressionCV", "RidgeClassifier", "RidgeClassifierCV")
+_CLASSIFIERS = (
+    "FirthLogisticRegression",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+)
 _ESTIMATORS = ("LinearRegression", "Ridge", "RidgeCV", *_CLASSIFIERS)
 _BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (

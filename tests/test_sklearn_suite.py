@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from mlcraft.linear_model import (
+    FirthLogisticRegression,
     LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
@@ -49,6 +50,7 @@ FAILED_BY_SKLEARN_TOO = {
 
 @parametrize_with_checks(
     [
+        FirthLogisticRegression(),
         LinearRegression(),
         LinearRegression(positive=True),
         LogisticRegression(),

@@ -4,6 +4,7 @@ from abc import ABCMeta
 
 import sklearn.linear_model as _reference
 
+from mlcraft.linear_model._firth_logistic import FirthLogisticRegression
 from mlcraft.linear_model._linear_regression import LinearRegression
 from mlcraft.linear_model._logistic_regression import LogisticRegression
 from mlcraft.linear_model._logistic_regression_cv import LogisticRegressionCV
@@ -14,6 +15,7 @@ from mlcraft.linear_model._ridge_cv import RidgeCV
 from mlcraft.linear_model._ridge_regression import ridge_regression
 
 __all__ = [
+    "FirthLogisticRegression",
     "LinearRegression",
     "LogisticRegression",
     "LogisticRegressionCV",

@@ -3,6 +3,7 @@
 from mlcraft.uncertainty._covariance import Covariance, covariance, stacked
 from mlcraft.uncertainty._door import FitData, Inference
 from mlcraft.uncertainty._glm_effects import MarginalEffects
+from mlcraft.uncertainty._glm_likelihood import Likelihood
 from mlcraft.uncertainty._glm_summary import LogisticSummary
 from mlcraft.uncertainty._importance import Importance
 from mlcraft.uncertainty._influence import Influence
@@ -23,6 +24,7 @@ __all__ = [
     "Inference",
     "Influence",
     "Intervals",
+    "Likelihood",
     "LogisticSummary",
     "MarginalEffects",
     "Options",

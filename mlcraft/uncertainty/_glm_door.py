@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.information import remember_likelihood
 from mlcraft.uncertainty._checked_rows import rows_of
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._door import FitData
 from mlcraft.uncertainty._glm_covariance import glm_covariance
-from mlcraft.uncertainty._glm_model import GlmModel, GlmRows, glm_model, glm_rows
+from mlcraft.uncertainty._glm_model import GlmModel, GlmRows, glm_model, glm_rows, whole_coefficients
 from mlcraft.uncertainty._glm_profile import profile_intervals
 from mlcraft.uncertainty._intervals import Intervals, checked_level, intervals
 from mlcraft.uncertainty._model import INTERCEPT
@@ -68,11 +67,12 @@ class GlmInference:
         fit = self.model.fitted
         if rows.codes is not None and not fit.firth and fit.own_weight is None:
             fitted = self._estimator.__dict__
+            coef, intercept = whole_coefficients(fitted)
             again = remember_likelihood(
                 rows.X,
                 rows.codes,
-                to_numpy(fitted["coef_"])[0],
-                to_numpy(fitted["intercept_"])[0],
+                coef,
+                intercept,
                 rows.sample_weight,
                 n_classes=len(fit.class_weights),
                 penalty=fit.penalty,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ __all__ = ["Likelihood", "Maximum", "Point"]
 Doubles = NDArray[np.float64]
 HELD = 1 << 22  # elements of X that are held in double precision between passes
 SINGULAR = 1e-13
-STEP = 5.0  # of a linear predictor in one step, at most
+STEP = 5.0  # of a coefficient of a column of unit size in one step, unless it is larger than that already
 
 
 @dataclass(frozen=True)
@@ -168,15 +169,34 @@ class Likelihood:
 
     def _jeffreys(self, theta: Doubles, information: Doubles) -> tuple[float, Doubles]:
         """Half the log determinant of the information, and its gradient ``sum h_i (1/2 - mu_i) z_i``."""
-        values, vectors = np.linalg.eigh(information)
-        kept = values > SINGULAR * max(10, len(values)) * max(float(values[-1]), np.finfo(np.float64).tiny)
-        root = vectors[:, kept] / np.sqrt(values[kept])
+        basis = self._row_space
+        inner = information if basis is None else basis.T @ information @ basis
+        scale = 1.0 / np.sqrt(np.maximum(np.diagonal(inner), np.finfo(np.float64).tiny))
+        try:
+            lower = np.linalg.cholesky(inner * scale * scale[:, np.newaxis])
+        except np.linalg.LinAlgError:  # coefficients so large that nothing is left of the information
+            return -np.inf, np.zeros(len(theta))
+        root = scale[:, np.newaxis] * np.linalg.inv(lower).T
+        half = float(np.log(np.diagonal(lower)).sum() - np.log(scale).sum() + np.log(self.scale).sum())
+        if basis is not None:
+            root = basis @ root
         pull = np.zeros(len(theta))
         for rows, Z in self._blocks():
             q = probabilities((Z @ theta)[:, np.newaxis])
             leverage = self._weight[rows] * q[:, 0] * q[:, 1] * ((Z @ root) ** 2).sum(axis=1)
             pull += (leverage * (0.5 - q[:, 1])) @ Z
-        return 0.5 * float(np.log(values[kept]).sum()), pull
+        return half, pull
+
+    @cached_property
+    def _row_space(self) -> Doubles | None:
+        """Orthonormal basis of what the columns determine; None where they are independent."""
+        gram = np.zeros((self.width, self.width))
+        for rows, Z in self._blocks():
+            gram += Z.T @ (self._weight[rows, np.newaxis] * Z)
+        gram /= self._weight.sum()
+        values, vectors = np.linalg.eigh(gram)
+        kept = values > SINGULAR * max(10, len(values))
+        return None if kept.all() else vectors[:, kept]
 
     @one_blas_thread()
     def maximise(
@@ -211,7 +231,8 @@ class Likelihood:
                 return Maximum(theta, point, True, iteration, decrement)
             if iteration == max_iter:
                 break
-            length = min(1.0, STEP / float(np.abs(step).max()))
+            largest = max(STEP, float(np.abs(theta[moving]).max()))
+            length = min(1.0, largest / max(float(np.abs(step).max()), 1e-300))
             for _ in range(30):
                 trial = theta.copy()
                 trial[moving] += length * step

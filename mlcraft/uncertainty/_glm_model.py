@@ -24,7 +24,7 @@ from mlcraft.uncertainty._checked_rows import rows_of
 from mlcraft.uncertainty._glm_geometry import GlmGeometry, geometry_of_factor, geometry_of_matrix
 from mlcraft.uncertainty._model import INTERCEPT
 
-__all__ = ["GlmModel", "GlmRows", "check_same_fit", "glm_model", "glm_rows", "probabilities_of"]
+__all__ = ["GlmModel", "GlmRows", "check_same_fit", "glm_model", "glm_rows", "probabilities_of", "whole_coefficients"]
 
 Doubles = NDArray[np.float64]
 
@@ -294,8 +294,7 @@ def glm_model(estimator: Any, base: Any = None) -> GlmModel:
         if len(found) != 1:
             raise ValueError(f"base must be one of the classes {classes.tolist()}, got {base!r}")
         which = int(found[0])
-    coef = np.atleast_2d(np.asarray(to_numpy(fitted["coef_"])[0], dtype=np.float64))
-    intercept = np.broadcast_to(np.asarray(to_numpy(fitted["intercept_"])[0], dtype=np.float64).ravel(), (len(coef),))
+    coef, intercept = whole_coefficients(fitted)
     if len(classes) == 2:
         coef, intercept = np.vstack([np.zeros_like(coef), coef]), np.append(0.0, intercept)
     others = [k for k in range(len(classes)) if k != which]
@@ -311,6 +310,26 @@ def glm_model(estimator: Any, base: Any = None) -> GlmModel:
         type(estimator).__name__,
         names is not None,
     )
+
+
+def whole_coefficients(fitted: dict[str, Any]) -> tuple[Doubles, Doubles]:
+    """
+    Return coefficients and intercepts of a fit as dense arrays of double precision.
+
+    Parameters
+    ----------
+    fitted : dict
+        The estimator's attributes.
+
+    Returns
+    -------
+    coef : ndarray of shape (1, n_features) or (n_classes, n_features)
+    intercept : ndarray of shape (1,) or (n_classes,)
+    """
+    given = to_numpy(fitted["coef_"])[0]
+    coef = np.atleast_2d(np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=np.float64))
+    intercept = np.asarray(to_numpy(fitted["intercept_"])[0], dtype=np.float64).ravel()
+    return coef, np.broadcast_to(intercept, (len(coef),))
 
 
 def glm_rows(estimator: Any, model: GlmModel, X: Any, y: Any, sample_weight: Any) -> GlmRows:

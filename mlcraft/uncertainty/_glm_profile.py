@@ -18,6 +18,7 @@ __all__ = ["likelihood_of", "nested_likelihoods", "profile_intervals", "restrict
 Doubles = NDArray[np.float64]
 REACHED = 1e-9  # error of a bound, in the units of the root of the likelihood ratio
 FARTHEST = 1e4  # Wald standard errors from the estimate: no data have their bound there
+NO_INFORMATION = 1e-7  # of a combination of columns, relative to that at equal odds
 FLAT = 1e-9  # slope of the root of the likelihood ratio, relative to that at the estimate
 
 
@@ -85,14 +86,15 @@ def profile_intervals(model: GlmModel, rows: GlmRows, columns: Sequence[int], le
     lower, upper = np.full(model.n_parameters, np.nan), np.full(model.n_parameters, np.nan)
     notes = []
     known = model.geometry(rows).identified
+    bound = _bound_by_search if _separated(likelihood, best) else _bound
     for j in columns:
         if not known[j]:
             continue
-        ends = [_bound(likelihood, best, j, sign, reach) for sign in (-1.0, 1.0)]
+        ends = [bound(likelihood, best, j, sign, reach) for sign in (-1.0, 1.0)]
         lower[j], upper[j] = (end / likelihood.scale[j] for end in ends)
     endless = [model.names[j] for j in columns if np.isinf(lower[j]) or np.isinf(upper[j])]
     if endless:
-        notes.append(f"The likelihood of {', '.join(endless)} has no bound on one side: the classes are separated.")
+        notes.append(f"The likelihood of {', '.join(endless)} has no bound on one side or both: the classes are separated.")
     kind = "profile penalised likelihood" if model.fitted.firth else "profile likelihood"
     return Intervals(lower, upper, checked_level(level), model.names, kind, None, tuple(notes))
 
@@ -135,6 +137,49 @@ def _bound(likelihood: Likelihood, best: Maximum, j: int, sign: float, reach: fl
         theta = theta - solve_move(found, j, sign * (new - away))
         away = new
     return float(start + sign * away)
+
+
+def _separated(likelihood: Likelihood, best: Maximum) -> bool:
+    """Tell whether some combination of the columns has (nearly) no information left: estimates run to infinity."""
+    start = likelihood.at(np.zeros_like(best.theta)).information
+    values, vectors = np.linalg.eigh(start)
+    basis = vectors[:, values > 1e-12 * values[-1]] / np.sqrt(values[values > 1e-12 * values[-1]])
+    return bool(np.linalg.eigvalsh(basis.T @ best.point.information @ basis)[0] < NO_INFORMATION)
+
+
+def _bound_by_search(likelihood: Likelihood, best: Maximum, j: int, sign: float, reach: float) -> float:
+    """`_bound` where estimates are infinite and nothing near them is informative: from zero outwards, and halving."""
+    free = np.arange(len(best.theta)) != j
+    theta = np.zeros_like(best.theta)
+
+    def root(value: float) -> float:
+        nonlocal theta
+        if value * theta[j] > 0:  # what separates the classes does so at any size
+            theta = theta * (value / theta[j])
+        theta[j] = value
+        found = likelihood.maximise(theta, free, max_iter=100, tol=1e-12)
+        theta = found.theta.copy()
+        return float(np.sqrt(max(2.0 * (best.point.value - found.point.value), 0.0)))
+
+    def first(begin: float, side: float, want_inside: bool) -> float:
+        steps = (begin + side * 2.0**k for k in range(-10, 11))
+        return next((value for value in steps if (root(value) <= reach) == want_inside), side * np.inf)
+
+    inside = 0.0
+    if root(0.0) > reach:  # the profile is concave and rises towards the estimate
+        inside = first(0.0, float(np.sign(best.theta[j])), True)
+        if np.isinf(inside):
+            return float(best.theta[j])
+    outside = first(inside, sign, False)
+    if np.isinf(outside):
+        return outside
+    while abs(outside - inside) > 1e-10 * (1.0 + abs(inside)):
+        middle = 0.5 * (inside + outside)
+        if root(middle) > reach:
+            outside = middle
+        else:
+            inside = middle
+    return 0.5 * (inside + outside)
 
 
 def solve_move(found: Maximum, j: int, change: float) -> Doubles:

@@ -37,9 +37,9 @@ class Measures:
         Likelihood-ratio test that all coefficients but the intercepts are zero; NaN for a penalised fit.
     mcfadden, cox_snell, nagelkerke, tjur : float
         Pseudo-R2: 1 - ll / ll0; 1 - exp(2 (ll0 - ll) / n); the latter over its maximum; and the difference of the mean
-        probabilities between the classes (two classes only) [1]_.
+        probabilities between the classes (two classes only) [1]_. With Firth's penalty only the last is defined.
     aic, bic : float
-        With the effective number of parameters.
+        With the effective number of parameters; NaN with Firth's penalty.
 
     References
     ----------
@@ -158,7 +158,9 @@ class LogisticSummary:
         test = "not defined"
         if not np.isnan(found.lr_statistic):
             test = f"{found.lr_statistic:.5g}, p = {p_text(found.lr_p_value)}"
-        pseudo = f"{found.mcfadden:.4f}, {found.nagelkerke:.4f}"
+        pseudo, criteria = f"{found.mcfadden:.4f}, {found.nagelkerke:.4f}", f"{found.aic:.2f}, {found.bic:.2f}"
+        if np.isnan(found.mcfadden):
+            pseudo = criteria = "not defined"
         last = ("Tjur R2", f"{found.tjur:.4f}") if not np.isnan(found.tjur) else ("correction", self.correction)
         return [
             ("deviance", f"{found.deviance:.6g} ({found.df:.6g} df)"),
@@ -166,7 +168,7 @@ class LogisticSummary:
             (f"LR chi2({found.lr_df:.6g})", test),
             ("log likelihood", f"{found.log_likelihood:.3f}"),
             ("McFadden, Nagelkerke R2", pseudo),
-            ("AIC, BIC", f"{found.aic:.2f}, {found.bic:.2f}"),
+            ("AIC, BIC", criteria),
             last,
             ("covariance", self.covariance if self.correction == "none" else f"{self.covariance}, {self.correction}"),
         ]
@@ -244,8 +246,12 @@ def measures(model: GlmModel, geometry: GlmGeometry, weights: str = "analytic") 
     gain, extra = 2.0 * (likelihood - null), count - constants
     tested = not model.penalised and extra > 0 and model.varies()
     total = float(fit.class_weights.sum())  # the likelihood counts weights, whatever they mean
-    cox_snell = -np.expm1(-gain / total)
-    largest = -np.expm1(2.0 * null / total)
+    cox_snell, largest = float(-np.expm1(-gain / total)), float(-np.expm1(2.0 * null / total))
+    pseudo, criteria = (np.nan, np.nan, np.nan), (np.nan, np.nan)
+    if not fit.firth:
+        mcfadden = float(1.0 - likelihood / null) if null else np.nan
+        pseudo = (mcfadden, cox_snell, cox_snell / largest if largest > 0 else np.nan)
+        criteria = (2.0 * (count - likelihood), float(np.log(n)) * count - 2.0 * likelihood)
     tjur = np.nan
     if model.binary and fit.own_weight is not None and model.varies():
         own = fit.own_weight / fit.class_weights
@@ -260,12 +266,9 @@ def measures(model: GlmModel, geometry: GlmGeometry, weights: str = "analytic") 
         gain if tested else np.nan,
         extra,
         float(chdtrc(extra, max(gain, 0.0))) if tested else np.nan,
-        float(1.0 - likelihood / null) if null else np.nan,
-        float(cox_snell),
-        float(cox_snell / largest) if largest > 0 else np.nan,
+        *pseudo,
         tjur,
-        2.0 * (count - likelihood),
-        float(np.log(n)) * count - 2.0 * likelihood,
+        *criteria,
     )
 
 
