@@ -358,8 +358,9 @@ def _look_at_two(
     penalty: float | None,
 ) -> dict[str, Any]:
     """Information and fitted probabilities of two classes, in as few passes as there can be."""
-    mu = _expit()(linear_predictors(X, slopes, constants)[:, 0])
-    hessian = mu * (1.0 - mu)
+    eta = linear_predictors(X, slopes, constants)[:, 0]
+    mu = _expit()(eta)
+    hessian = mu * _expit()(-eta)  # 1 - mu would lose the digits of rows that are nearly sure
     certain = int((hessian < CERTAIN).sum())
     if sample_weight is not None:
         mu *= sample_weight

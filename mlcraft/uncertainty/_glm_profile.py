@@ -94,7 +94,9 @@ def profile_intervals(model: GlmModel, rows: GlmRows, columns: Sequence[int], le
         lower[j], upper[j] = (end / likelihood.scale[j] for end in ends)
     endless = [model.names[j] for j in columns if np.isinf(lower[j]) or np.isinf(upper[j])]
     if endless:
-        notes.append(f"The likelihood of {', '.join(endless)} has no bound on one side or both: the classes are separated.")
+        notes.append(
+            f"The likelihood of {', '.join(endless)} has no bound on one side or both: the classes are separated."
+        )
     kind = "profile penalised likelihood" if model.fitted.firth else "profile likelihood"
     return Intervals(lower, upper, checked_level(level), model.names, kind, None, tuple(notes))
 
