@@ -27,7 +27,7 @@ __all__ = [
 Doubles = NDArray[np.float64]
 SMALL = 1 << 14  # elements of X up to which calls cost more than sums
 BLOCK = 1 << 18  # elements of X that are in double precision at once
-CHEAP = 1e8  # multiplications of the information that a fit makes unasked: some milliseconds
+CHEAP = 2e8  # multiplications of the information that a fit makes unasked: some milliseconds
 CERTAIN = 1e-7  # distance from 0 or 1 at which a probability counts as certain
 CONSTANT = 1e-13  # spread of a column, relative to its mean, that is nothing but rounding
 
@@ -305,7 +305,7 @@ def remember_likelihood(
         Whether there is an intercept.
     class_factors : ndarray of shape (n_classes,), optional
         Weights of the classes, which `sample_weight` holds already.
-    effort : float, default=1e8
+    effort : float, default=2e8
         Multiplications that the information may cost; where it would be more it is left out.
 
     Returns
