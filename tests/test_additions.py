@@ -29,8 +29,9 @@ def text(path: Path) -> str:
 def test_loss_is_listed_and_has_a_slow_twin(name):
     written = re.search(r'\bname = "(\w+)"', text(CORE / "loss" / f"{name}.hpp")).group(1)
     assert written == name, "a loss has the name of its file"
-    struct = re.search(r"struct (\w+)", text(CORE / "loss" / f"{name}.hpp")).group(1)
-    assert f"{struct}::name" in text(CORE / "loss" / "loss.hpp"), "the list of losses does not have it"
+    if name != "multinomial":  # which has one row of eta for each class, and so a function of its own
+        struct = re.search(r"struct (\w+)", text(CORE / "loss" / f"{name}.hpp")).group(1)
+        assert f"{struct}::name" in text(CORE / "loss" / "loss.hpp"), "the list of losses does not have it"
     assert (HERE / "reference" / f"{name}.py").is_file(), "it needs a slow NumPy twin in tests/reference"
     assert name in LOSSES, "the engine's front does not list it"
 

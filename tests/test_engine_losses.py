@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+from reference import multinomial
+from registry import STORAGES
 
 from mlcraft import _core
 from mlcraft._engine.smooth import LOSSES
@@ -187,6 +189,97 @@ def test_what_is_not_a_number_is_not_hidden(name, dtype):
             assert np.isnan(gradient[place])
             assert np.isnan(gradient).sum() == 1
             values[place] = kept
+
+
+# the multinomial loss
+
+
+def multinomial_case(dtype, n, classes, far=3.0):
+    rng = np.random.default_rng(n + classes)
+    eta = (far * rng.standard_normal((classes, n))).astype(dtype)
+    eta[:, ::7] = eta[:1, ::7]  # ties
+    return rng.integers(0, classes, n).astype(dtype), eta, rng.uniform(0, 2, n).astype(dtype)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weights"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [2, 3, 11])
+@pytest.mark.parametrize(("n", "stride"), [(1, 1), (7, 1), (64, 1), (203, 3), (1_201, -2)])
+def test_multinomial_agrees_with_its_twin(dtype, weighted, classes, n, stride):
+    y, eta, weight = multinomial_case(dtype, n, classes)
+    given = strided(weight, stride) if weighted else None
+    factor = weight.astype(float) if weighted else np.ones(n)
+    eps = float(np.finfo(dtype).eps)
+    for shares in (False, True):
+        sums, gradient, share = _core.loss_rows("multinomial", strided(y, stride), eta, given, 0.0, shares)
+        assert sums[0] == pytest.approx(factor @ multinomial.value(y, eta.astype(float)), rel=20 * eps)
+        assert sums[2] == pytest.approx(factor.sum(), rel=8 * eps)
+        np.testing.assert_allclose(gradient, factor * multinomial.gradient(y, eta.astype(float)), atol=16 * eps)
+        if shares:
+            np.testing.assert_allclose(share, multinomial.mean(eta.astype(float)), rtol=32 * eps)
+        else:
+            assert share is None
+
+
+def test_multinomial_derivatives():
+    """Of the value and of the gradient, by differences, for the kernel and for the hessian of its twin."""
+    y, eta, _ = multinomial_case(np.float64, 40, 4)
+    step = 1e-5
+
+    def rows(at):
+        values = [_core.loss_rows("multinomial", y[i : i + 1], at[:, i : i + 1])[0][0] for i in range(len(y))]
+        return np.array(values), _core.loss_rows("multinomial", y, at)[1]
+
+    hessian = multinomial.hessian(y, eta)
+    for k in range(len(eta)):
+        move = step * (np.arange(len(eta)) == k)[:, np.newaxis]
+        (above, slope_above), (below, slope_below) = rows(eta + move), rows(eta - move)
+        np.testing.assert_allclose((above - below) / (2 * step), rows(eta)[1][k], atol=1e-8)
+        np.testing.assert_allclose((slope_above - slope_below) / (2 * step), hessian[k], atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_multinomial_far_out(dtype):
+    """Finite everywhere; two classes are the logistic loss, to all digits also where it vanishes."""
+    far = FAR[dtype]
+    eta = np.zeros((2, 801), dtype=dtype)
+    eta[1] = np.linspace(-far, far, 801)
+    for target in (0, 1):
+        y = np.full(801, target, dtype=dtype)
+        _, expected, _ = _core.loss_rows("logistic", y, eta[1])
+        sums, found, share = _core.loss_rows("multinomial", y, eta, None, 0.0, True)
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(found[1], expected, rtol=8 * eps)
+        np.testing.assert_allclose(found[0], -expected, rtol=8 * eps)
+        assert np.isfinite(sums[0])
+        np.testing.assert_allclose(share.sum(axis=0), 1, rtol=4 * eps)
+    values = [_core.loss_rows("multinomial", y[:1], eta[:, i : i + 1])[0][0] for i in (500, 800)]
+    expected = np.log1p(np.exp(-eta[1, [500, 800]].astype(float)))
+    np.testing.assert_allclose(values, expected, rtol=8 * np.finfo(dtype).eps)
+    huge = np.array([[1e30], [-1e30], [0]], dtype=dtype)
+    assert np.all(np.isfinite(_core.loss_rows("multinomial", y[:1], huge)[1]))
+    huge[1] = np.nan
+    assert np.all(np.isnan(_core.loss_rows("multinomial", y[:1], huge)[1]))
+
+
+# products with many right-hand sides
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("storage", [name for name in STORAGES if not name.startswith("csc")])
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (3, 2), (9, 5), (40, 17), (67, 3), (21, 300), (130, 64)])
+def test_many_products_at_once(storage, dtype, n, p):
+    """Exact on whole numbers, for every size of the last group of right-hand sides."""
+    rng = np.random.default_rng(n)
+    X = (rng.integers(-3, 4, (n, p)) * (rng.random((n, p)) < 0.7)).astype(dtype)
+    matrix = _core.Matrix(STORAGES[storage](X))
+    for K in (1, 2, 3, 4, 5, 6, 7, 10, 13):
+        v, r = rng.integers(-3, 4, (K, p)).astype(float), rng.integers(-3, 4, (K, n)).astype(float)
+        for begin, end in ((0, n), (n // 3, n - n // 4)):
+            eta, gradient = matrix.products(v, r[:, begin:end], begin, end)
+            np.testing.assert_array_equal(eta[:, : end - begin], v @ X[begin:end].T)
+            np.testing.assert_array_equal(eta[:, end - begin :], 0)
+            np.testing.assert_array_equal(gradient, r[:, begin:end] @ X[begin:end])
 
 
 @pytest.mark.parametrize("level", [level for level in _core.simd_levels if level != _core.simd_level])

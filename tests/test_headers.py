@@ -21,6 +21,7 @@ FRAGMENTS = {
     "extended_loops.hpp",
     "gram_tile.hpp",
     "loss_loops.hpp",
+    "many_loops.hpp",
     "sources.hpp",
     "vector_loops.hpp",
     "vector_math.hpp",

@@ -1,13 +1,30 @@
 #include "mlcraft/loss/loss.hpp"
 #include "arrays.hpp"
+#include "mlcraft/loss/multinomial.hpp"
 
 namespace mlcraft::bind {
 namespace {
+
+// Rows of the multinomial loss, eta of shape (classes, rows): gradient and probabilities in that shape.
+template <class T>
+py::tuple multinomial_rows_of(const py::array& y, const py::array& eta, const py::object& weight, bool shares) {
+    const MatrixView<const T> view = matrix_view<T>(eta, "eta");
+    py::array_t<T> gradient({view.rows, view.cols}), share({shares ? view.rows : 0, view.cols});
+    T* out = gradient.mutable_data();
+    for (Index k = 0; k < view.rows; ++k)
+        for (Index i = 0; i < view.cols; ++i) out[k * view.cols + i] = view(k, i);
+    const LossSums sums = multinomial_block<T>(view.cols, view.rows, vector_view<T>(y, view.cols, "y"),
+                                               vector_view<T>(weight, view.cols, "sample_weight"), out, view.cols,
+                                               shares ? share.mutable_data() : nullptr);
+    return py::make_tuple(py::make_tuple(sums.value, sums.gradient, sums.weight), gradient,
+                          shares ? py::object(share) : py::none());
+}
 
 // The rows of a block: sums (value, gradient, weight), w * gradient, and w * hessian or None.
 template <class T>
 py::tuple rows_of(const std::string& name, const py::array& y, const py::array& eta, const py::object& weight,
                   double parameter, bool hess, bool scalar) {
+    if (name == MultinomialLoss::name) return multinomial_rows_of<T>(y, eta, weight, hess);
     const LossBlock<T> block = find_loss<T>(name.c_str(), scalar);
     if (block == nullptr) throw py::value_error("there is no loss named '" + name + "'");
     const Index n = eta.size();
@@ -46,7 +63,8 @@ void register_loss(py::module_& m) {
         },
         py::arg("loss"), py::arg("y"), py::arg("eta"), py::arg("sample_weight") = py::none(),
         py::arg("parameter") = 0.0, py::arg("hess") = false, py::arg("scalar") = false,
-        "Sums of value, gradient and weight over rows; w * gradient; w * hessian, or None.");
+        "Sums of value, gradient and weight over rows; w * gradient; w * hessian (multinomial: probabilities) or "
+        "None.");
     m.def(
         "elementwise",
         [](const std::string& function, const py::array& x) {

@@ -94,6 +94,28 @@ py::array_t<double> matrix_gram(const MatrixOperations& self, const std::optiona
     });
 }
 
+// X v_k and X' r_k for the rows of v (K x cols) and r (K x rows), with K right-hand sides at once.
+py::tuple matrix_products(const MatrixOperations& self, const Doubles& v, const Doubles& r, Index begin, Index end) {
+    return visit(self.x, [&](const auto& m) -> py::tuple {
+        using Matrix = std::decay_t<decltype(m)>;
+        using T = typename Matrix::value_type;
+        if constexpr (!requires { &Matrix::times_many; }) {
+            throw py::type_error("products with many vectors need dense or CSR X");
+        } else {
+            const Index last = checked_end(begin, end, m.rows()), count = last - begin, K = v.shape(0);
+            const std::vector<T> sides = cast_to<T>(v, K * m.cols(), "v"), rows = cast_to<T>(r, K * count, "r");
+            const Index ld = count + 3;  // longer than the rows, to see that it is used
+            std::vector<T> eta(static_cast<std::size_t>(K * ld), T(0)), spread(eta);
+            std::vector<double> g(static_cast<std::size_t>(K * m.cols()), 0.0);
+            for (Index k = 0; k < K; ++k) std::copy_n(rows.begin() + k * count, count, spread.begin() + k * ld);
+            m.times_many(begin, count, sides.data(), K, eta.data(), ld);
+            m.transposed_times_many(begin, count, spread.data(), ld, K, g.data());
+            return py::make_tuple(to_array<double>(std::vector<double>(eta.begin(), eta.end()), {K, ld}),
+                                  to_array<double>(g, {K, m.cols()}));
+        }
+    });
+}
+
 // [dot, squared norm] of column j, and r + a x_j; the same for row i without the norm.
 py::tuple matrix_column(const MatrixOperations& self, Index j, double a, const Doubles& r) {
     return visit(self.x, [&](const auto& m) {
@@ -135,6 +157,7 @@ void register_matrix(py::module_& m) {
              py::arg("centre") = py::none(), py::arg("scale") = py::none())
         .def("times", &matrix_times, py::arg("v"), py::arg("begin") = 0, py::arg("end") = -1)
         .def("transposed_times", &matrix_transposed_times, py::arg("r"), py::arg("begin") = 0, py::arg("end") = -1)
+        .def("products", &matrix_products, py::arg("v"), py::arg("r"), py::arg("begin") = 0, py::arg("end") = -1)
         .def("gram", &matrix_gram, py::arg("sample_weight") = py::none(), py::arg("begin") = 0, py::arg("end") = -1)
         .def("column", &matrix_column, py::arg("j"), py::arg("a"), py::arg("r"))
         .def("row", &matrix_row, py::arg("i"), py::arg("a"), py::arg("v"))

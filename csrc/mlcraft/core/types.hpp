@@ -24,6 +24,14 @@ struct VectorView {
     VectorView slice(Index begin, Index count) const { return {data ? data + begin * stride : nullptr, count, stride}; }
 };
 
+// The elements one after the other: where they lie, or in `copy`, which has room for them. Null for an absent vector.
+template <class T>
+const T* contiguous(VectorView<const T> view, T* copy) {
+    if (!view || view.stride == 1) return view.data;
+    for (Index i = 0; i < view.size; ++i) copy[i] = view[i];
+    return copy;
+}
+
 template <class T>
 struct MatrixView {
     T* data = nullptr;

@@ -51,16 +51,11 @@ LossSums vector_loss_block(const LossRows<T>& rows) {
     const auto kernel = simd::kernels().of<T>().loss.*Loss::template vectors<T>;
     LossSums sums;
     T y_copy[max_block_rows], weight_copy[max_block_rows];
-    const auto contiguous = [](const VectorView<const T>& view, Index begin, Index count, T* copy) {
-        if (!view || view.stride == 1) return view.slice(begin, count).data;
-        for (Index i = 0; i < count; ++i) copy[i] = view[begin + i];
-        return static_cast<const T*>(copy);
-    };
     for (Index begin = 0; begin < rows.count; begin += max_block_rows) {
         const Index count = std::min(max_block_rows, rows.count - begin);
-        const LossSums part =
-            kernel(contiguous(rows.y, begin, count, y_copy), contiguous(rows.weight, begin, count, weight_copy), count,
-                   rows.parameter, rows.eta + begin, rows.hess == nullptr ? nullptr : rows.hess + begin);
+        const LossSums part = kernel(contiguous(rows.y.slice(begin, count), y_copy),
+                                     contiguous(rows.weight.slice(begin, count), weight_copy), count, rows.parameter,
+                                     rows.eta + begin, rows.hess == nullptr ? nullptr : rows.hess + begin);
         sums.value += part.value;
         sums.gradient += part.gradient;
         sums.weight += part.weight;

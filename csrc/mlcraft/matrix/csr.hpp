@@ -32,6 +32,45 @@ public:
                 g[indices_[k]] += a * static_cast<double>(values_[k]);
         }
     }
+    // Four vectors at a time share the reading of the row.
+    void times_many(Index begin, Index count, const T* v, Index K, T* eta, Index ld) const {
+        Index k = 0;
+        for (; k + 4 <= K; k += 4) {
+            const T *a = v + k * cols_, *b = a + cols_, *c = b + cols_, *d = c + cols_;
+            for (Index i = 0; i < count; ++i) {
+                double sum[4] = {};
+                for (I m = start_[begin + i]; m < start_[begin + i + 1]; ++m) {
+                    const Index j = static_cast<Index>(indices_[m]);
+                    const double x = static_cast<double>(values_[m]);
+                    sum[0] += x * static_cast<double>(a[j]);
+                    sum[1] += x * static_cast<double>(b[j]);
+                    sum[2] += x * static_cast<double>(c[j]);
+                    sum[3] += x * static_cast<double>(d[j]);
+                }
+                for (Index q = 0; q < 4; ++q) eta[(k + q) * ld + i] += static_cast<T>(sum[q]);
+            }
+        }
+        for (; k < K; ++k) times(begin, count, v + k * cols_, eta + k * ld);
+    }
+    void transposed_times_many(Index begin, Index count, const T* r, Index ld, Index K, double* G) const {
+        Index k = 0;
+        for (; k + 4 <= K; k += 4) {
+            double *a = G + k * cols_, *b = a + cols_, *c = b + cols_, *d = c + cols_;
+            for (Index i = 0; i < count; ++i) {
+                double scale[4];
+                for (Index q = 0; q < 4; ++q) scale[q] = static_cast<double>(r[(k + q) * ld + i]);
+                for (I m = start_[begin + i]; m < start_[begin + i + 1]; ++m) {
+                    const Index j = static_cast<Index>(indices_[m]);
+                    const double x = static_cast<double>(values_[m]);
+                    a[j] += x * scale[0];
+                    b[j] += x * scale[1];
+                    c[j] += x * scale[2];
+                    d[j] += x * scale[3];
+                }
+            }
+        }
+        for (; k < K; ++k) transposed_times(begin, count, r + k * ld, G + k * cols_);
+    }
     void gram(Index begin, Index count, const T* w, double* G) const { gram(begin, count, w, 0, cols_, G); }
 
     // Only rows [first, last) of G, so that threads can share one G.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "mlcraft/core/types.hpp"
 #include "mlcraft/simd/kernels.hpp"
@@ -11,6 +12,8 @@ namespace mlcraft {
 // The contract of a design matrix, for rows [begin, begin + count):
 //   times             eta += X v
 //   transposed_times  g += X' r          (sums over samples in double)
+//   times_many, transposed_times_many: the same for K vectors at once, v_k = v + k * cols(), eta_k = eta + k * ld,
+//                     r_k = r + k * ld, g_k = G + k * cols()
 //   gram              G += X' diag(w) X  (upper triangle, row-major, double; w null: ones)
 //   read              dense copy of the rows, column by column
 // and by column: dot, axpy, squared norm; by row: dot, axpy. Everything is const and stateless. block_rows() is how
@@ -77,6 +80,39 @@ public:
         for (Index j = 0; j < cols(); ++j) g[j] += static_cast<double>(part[j]);
     }
 
+    void times_many(Index begin, Index count, const T* v, Index K, T* eta, Index ld) const {
+        const auto& kernels = simd::kernels().of<T>();
+        const MatrixView<const T> x = view_.row_range(begin, count);
+        if (x.col_stride == 1)
+            kernels.multi_dots(x.data, x.row_stride, count, x.cols, v, x.cols, K, eta, ld);
+        else if (x.row_stride == 1)
+            kernels.multi_axpys(x.data, x.col_stride, x.cols, count, v, x.cols, K, eta, ld);
+        else
+            for (Index k = 0; k < K; ++k) times(begin, count, v + k * x.cols, eta + k * ld);
+    }
+
+    void transposed_times_many(Index begin, Index count, const T* r, Index ld, Index K, double* G) const {
+        const MatrixView<const T> x = view_.row_range(begin, count);
+        if (x.col_stride != 1 && x.row_stride != 1) {
+            for (Index k = 0; k < K; ++k) transposed_times(begin, count, r + k * ld, G + k * x.cols);
+        } else if constexpr (std::is_same_v<T, double>) {
+            add_products(x, r, ld, K, G, x.cols);
+        } else {
+            constexpr Index most_cols = 256, most_sides = 12;
+            T part[most_cols * most_sides];
+            for (Index k = 0; k < K; k += most_sides)
+                for (Index j = 0; j < x.cols; j += most_cols) {
+                    const Index sides = std::min(most_sides, K - k), cols = std::min(most_cols, x.cols - j);
+                    std::fill(part, part + sides * cols, T(0));
+                    add_products({x.data + j * x.col_stride, count, cols, x.row_stride, x.col_stride}, r + k * ld, ld,
+                                 sides, part, cols);
+                    for (Index a = 0; a < sides; ++a)
+                        for (Index b = 0; b < cols; ++b)
+                            G[(k + a) * x.cols + j + b] += static_cast<double>(part[a * cols + b]);
+                }
+        }
+    }
+
     void gram(Index begin, Index count, const T* w, double* G) const {
         const Index p = view_.cols;
         for (Index i = 0; i < count; ++i)
@@ -124,6 +160,15 @@ public:
 
 private:
     static constexpr Index part_columns = 1024;  // columns whose sums have the type of the data within a block of rows
+
+    // out_k += X' r_k for rows or columns that are contiguous
+    static void add_products(MatrixView<const T> x, const T* r, Index ld, Index K, T* out, Index out_stride) {
+        const auto& kernels = simd::kernels().of<T>();
+        if (x.col_stride == 1)
+            kernels.multi_axpys(x.data, x.row_stride, x.rows, x.cols, r, ld, K, out, out_stride);
+        else
+            kernels.multi_dots(x.data, x.col_stride, x.cols, x.rows, r, ld, K, out, out_stride);
+    }
 
     bool is_contiguous() const { return view_.col_stride == 1 && view_.row_stride == view_.cols; }
 

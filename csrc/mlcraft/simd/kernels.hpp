@@ -41,6 +41,8 @@ template <class T>
 struct LossKernels {
     using Rows = LossSums (*)(const T* y, const T* weight, Index count, T parameter, T* eta, T* hess);
     Rows squared, logistic, squared_hinge, squared_epsilon_insensitive;
+    // see loss/multinomial.hpp
+    LossSums (*multinomial)(const T* y, const T* weight, Index count, Index classes, T* eta, T* share, Index ld);
 };
 
 template <class T>
@@ -52,6 +54,13 @@ struct Kernels {
     void (*dots)(const T* x, Index stride, Index count, Index length, const T* v, T* out);
     // out += sum_i a[i] x_i for the same vectors.
     void (*axpys)(const T* x, Index stride, Index count, Index length, const T* a, T* out);
+    // The same two products with K right-hand sides: out[k * out_stride + i] += x_i . v_k with v_k = v + k * v_stride,
+    // and out[k * out_stride + :] += sum_i a[k * a_stride + i] x_i. Fastest where the right-hand sides (dots) or the
+    // vectors (axpys) stay in cache.
+    void (*multi_dots)(const T* x, Index stride, Index count, Index length, const T* v, Index v_stride, Index K, T* out,
+                       Index out_stride);
+    void (*multi_axpys)(const T* x, Index stride, Index count, Index length, const T* a, Index a_stride, Index K,
+                        T* out, Index out_stride);
     // The two products of a sweep over blocks of contiguous rows, out[i] += x_i . v and out += sum_i a[i] x_i. Each
     // asks for half of the next block's memory. Sums of short rows stay in registers, in another order than that of
     // axpys.

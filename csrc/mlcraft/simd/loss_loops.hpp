@@ -107,3 +107,75 @@ LossSums loss_rows(const T* y, const T* weight, Index count, T parameter, T* eta
     return hess == nullptr ? loss_loop<T, L, Loss, true, false>(y, weight, count, parameter, eta, hess)
                            : loss_loop<T, L, Loss, true, true>(y, weight, count, parameter, eta, hess);
 }
+
+// The multinomial loss of up to L rows, all classes: see loss/multinomial.hpp. With fewer than L rows the other lanes
+// are rows of weight zero.
+template <class T, int L, bool Whole>
+struct SomeRows {
+    Index count;
+    Vector<T, L> read(const T* x) const {
+        if constexpr (Whole) return load<T, L>(x);
+        T some[L] = {};
+        for (Index l = 0; l < count; ++l) some[l] = x[l];
+        return load<T, L>(some);
+    }
+    Vector<T, L> ones() const {
+        if constexpr (Whole) return all<T, L>(1);
+        T some[L];
+        for (Index l = 0; l < L; ++l) some[l] = l < count ? T(1) : T(0);
+        return load<T, L>(some);
+    }
+    void write(T* x, Vector<T, L> v) const {
+        if constexpr (Whole) return store<T, L>(x, v);
+        T some[L];
+        store<T, L>(some, v);
+        for (Index l = 0; l < count; ++l) x[l] = some[l];
+    }
+};
+
+// The classes with the largest eta have exp(eta - largest) = 1; they are counted, and the others summed, so that
+// neither the value nor the gradient of a well classified row loses its digits.
+template <class T, int L, bool Whole>
+inline void multinomial_step(SomeRows<T, L, Whole> rows, const T* y, const T* weight, Index classes, T* eta, T* share,
+                             Index ld, RowSums<T, L>& sums) {
+    const Vector<T, L> label = rows.read(y);
+    Vector<T, L> largest = rows.read(eta), chosen{};
+    for (Index k = 0; k < classes; ++k) {
+        const Vector<T, L> e = rows.read(eta + k * ld);
+        largest = largest < e ? e : largest;
+        chosen = label == static_cast<T>(k) ? e : chosen;
+    }
+    Vector<T, L> others{}, largest_count{};
+    for (Index k = 0; k < classes; ++k) {
+        const Vector<T, L> e = rows.read(eta + k * ld);
+        const Vector<T, L> power = exp_of_negative<T, L>(e - largest);
+        rows.write(eta + k * ld, power);
+        largest_count += e == largest ? all<T, L>(1) : Vector<T, L>{};
+        others += e == largest ? Vector<T, L>{} : power;
+    }
+    const Vector<T, L> beyond = others + (largest_count - T(1));  // the sum of all powers, less 1
+    const Vector<T, L> inverse = T(1) / (beyond + T(1));
+    const Vector<T, L> w = weight != nullptr ? rows.read(weight) : rows.ones();
+    sums.value += w * ((largest - chosen) + log1p_in_range<T, L>(beyond));
+    sums.weight += w;
+    for (Index k = 0; k < classes; ++k) {
+        const Vector<T, L> p = rows.read(eta + k * ld) * inverse;
+        const Vector<T, L> missing = chosen == largest ? beyond * inverse : T(1) - p;  // 1 - p of the right class
+        if (share != nullptr) rows.write(share + k * ld, p);
+        rows.write(eta + k * ld, w * (label == static_cast<T>(k) ? -missing : p));
+    }
+}
+
+template <class T, int L>
+LossSums multinomial_rows(const T* y, const T* weight, Index count, Index classes, T* eta, T* share, Index ld) {
+    RowSums<T, L> sums;
+    const auto step = [&](auto rows, Index i) {
+        multinomial_step(rows, y + i, weight == nullptr ? nullptr : weight + i, classes, eta + i,
+                         share == nullptr ? nullptr : share + i, ld, sums);
+    };
+    Index i = 0;
+    for (; i + L <= count; i += L) step(SomeRows<T, L, true>{L}, i);
+    if (i < count) step(SomeRows<T, L, false>{count - i}, i);
+    return {static_cast<double>(horizontal_sum<T, L>(sums.value)), 0,
+            static_cast<double>(horizontal_sum<T, L>(sums.weight))};
+}
