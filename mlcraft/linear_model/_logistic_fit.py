@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +19,8 @@ from mlcraft.linear_model._logistic_rules import engine_tolerance
 __all__ = ["LogisticProblem", "attributes_of", "starting_values"]
 
 Progress = Callable[[int, float, float], bool | None]
-LARGEST_PENALTY = 1e300
+LARGEST_PENALTY, SMALLEST_SUM = 1e300, 1e-290
+RANGE = 2.0**400  # beyond it and its inverse, squares leave the range of double precision
 AFFORDABLE = 2e9  # operations that a look for dependent columns may cost
 
 
@@ -85,7 +86,7 @@ class LogisticProblem:
         LogisticProblem
         """
         total = float(rows.X.shape[0]) if weight is None else _sum(weight)
-        if weight is not None and not np.isfinite(total) and np.isfinite(weight).all():
+        if weight is not None and not SMALLEST_SUM < total < np.inf and np.isfinite(weight).all():
             largest = weight.max()  # the sum leaves the range of double precision; only the ratios matter
             weight = weight / largest
             total = _sum(weight)
@@ -119,11 +120,20 @@ class LogisticProblem:
         """
         if max_iter == 0:
             return self._unfitted(init)
-        multinomial = self.n_classes > 2
-        fit = fit_smooth(
+        fit = self._solved(tol, max_iter, init, callback)
+        if fit.n_iter == 0 and fit.status != "interrupted":
+            scale = self._range()
+            if scale != 1:
+                fit = self._solved_in_range(scale, tol, max_iter, init, callback)
+        if self.n_classes > 2 and self.fit_intercept and self.intercept_alpha == 0:
+            fit.intercept -= fit.intercept.mean()  # any constant fits as well
+        return fit
+
+    def _solved(self, tol: float, max_iter: int, init: Any, callback: Progress | None) -> SmoothFit:
+        return fit_smooth(
             self.X,
             self.codes,
-            loss="multinomial" if multinomial else "logistic",
+            loss="multinomial" if self.n_classes > 2 else "logistic",
             alpha=self.alpha,
             intercept_alpha=self.intercept_alpha,
             sample_weight=self.weight,
@@ -134,8 +144,31 @@ class LogisticProblem:
             max_iter=max_iter,
             callback=callback,
         )
-        if multinomial and self.fit_intercept and self.intercept_alpha == 0:
-            fit.intercept -= fit.intercept.mean()  # any constant fits as well
+
+    def _range(self) -> float:
+        """Return the power of two that brings X to size one, or 1 where squares of X stay in the range of its dtype."""
+        values = self.X if isinstance(self.X, np.ndarray) else self.X.data
+        largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+        bound = RANGE if self.X.dtype == np.float64 else RANGE ** (1 / 8)
+        if largest == 0 or 1 / bound < largest < bound:
+            return 1.0
+        return float(2.0 ** -np.clip(np.frexp(largest)[1], -1020, 1020))
+
+    def _solved_in_range(
+        self, scale: float, tol: float, max_iter: int, init: Any, callback: Progress | None
+    ) -> SmoothFit:
+        """Fit ``X scale`` in double precision, with the penalty that belongs to it."""
+        dtype = self.X.dtype
+        weight = None if self.weight is None else self.weight.astype(np.float64)
+        with np.errstate(over="ignore", under="ignore"):
+            alpha = min(float(np.float64(self.alpha) * scale * scale), LARGEST_PENALTY)
+            X = self.X.astype(np.float64) * scale
+        start = None if init is None else (init[0] / scale, init[1].astype(np.float64))
+        scaled = replace(self, X=X, codes=self.codes.astype(np.float64), weight=weight, alpha=alpha)
+        fit = scaled._solved(tol, max_iter, start, callback)
+        with np.errstate(over="ignore", under="ignore"):
+            fit.coef = (fit.coef * scale).astype(dtype)
+        fit.intercept = fit.intercept.astype(dtype)
         return fit
 
     def remember(self, fit: SmoothFit, class_factors: NDArray[np.float64] | None) -> LikelihoodFit:

@@ -5,7 +5,15 @@ from typing import Any
 
 from mlcraft._engine.status import warn_caller
 
-__all__ = ["SOLVERS", "asked_penalty", "check_solver", "engine_tolerance", "refuse_multiclass", "refuse_sparse_penalty"]
+__all__ = [
+    "LOOSEST",
+    "SOLVERS",
+    "asked_penalty",
+    "check_solver",
+    "engine_tolerance",
+    "refuse_multiclass",
+    "refuse_sparse_penalty",
+]
 
 SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 LOOSEST, RATIO = 1e-6, 1e-5

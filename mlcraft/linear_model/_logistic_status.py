@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from mlcraft._engine.least_squares import LeastSquaresFit
@@ -10,7 +11,7 @@ from mlcraft._engine.smooth import SmoothFit
 from mlcraft._engine.status import name_columns, warn_about_fit, warn_caller
 from mlcraft.exceptions import SeparationWarning
 from mlcraft.linear_model._logistic_fit import LogisticProblem
-from mlcraft.linear_model._logistic_rules import engine_tolerance
+from mlcraft.linear_model._logistic_rules import LOOSEST, engine_tolerance
 
 __all__ = ["warn_about_logistic"]
 
@@ -37,9 +38,29 @@ def warn_about_logistic(
         remedy = "set a finite C"
         warn_about_fit(estimator, dependent, problem.X, problem.weight, penalised=False, solver="", remedy=remedy)
     if fit.status == "separated":
-        warn_caller(_separated(estimator, fit, problem), SeparationWarning)
-    elif fit.status != "converged":
+        idle = _classes_without_weight(problem)
+        text = _without_weight(estimator, idle) if len(idle) else _separated(estimator, fit, problem)
+        warn_caller(text, SeparationWarning)
+    elif fit.status == "max_iter" or (fit.status == "stalled" and fit.gradient_norm > _rounding(problem)):
         warn_caller(_unfinished(estimator, fit, problem), ConvergenceWarning)
+
+
+def _rounding(problem: LogisticProblem) -> float:
+    """Return a gradient that may be left where rounding (of a large mean, say) ends a fit without a word."""
+    return max(LOOSEST, 100 * float(np.finfo(problem.X.dtype).eps))
+
+
+def _classes_without_weight(problem: LogisticProblem) -> NDArray[np.intp]:
+    codes = problem.codes.astype(np.intp)
+    return np.flatnonzero(np.bincount(codes, weights=problem.weight, minlength=problem.n_classes) == 0)
+
+
+def _without_weight(estimator: Any, idle: NDArray[np.intp]) -> str:
+    labels = ", ".join(repr(label) for label in estimator.classes_[idle].tolist())
+    return (
+        f"All rows of class {labels} have weight zero, so that nothing keeps its probability from 0: "
+        "intercept_ is where the fit stopped. Leave those rows out."
+    )
 
 
 def _unfinished(estimator: Any, fit: SmoothFit, problem: LogisticProblem) -> str:
