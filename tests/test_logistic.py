@@ -109,11 +109,45 @@ def test_penalty_counts_every_row_like_scikit_learn():
     assert_allclose(twice.coef_, once.coef_, atol=1e-8)
 
 
-def test_weights_beyond_the_range_of_double_precision():
+@pytest.mark.parametrize("size", [1e307, 1e150, 1e-100, 1e-305])
+def test_weights_at_the_ends_of_the_range(size):
     X, y = drawn()
     expected = LogisticRegression(C=1.0).fit(X, y)
-    model = LogisticRegression(C=1e-307).fit(X, y, np.full(len(y), 1e307))
+    model = LogisticRegression(C=1 / size).fit(X, y, np.full(len(y), size))
     assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [("float64", 2.0**s) for s in (-900, -500, 500, 900)] + [("float32", 2.0**s) for s in (-90, 90)]
+)
+def test_columns_at_the_ends_of_the_range(dtype, scale):
+    X, y = drawn()
+    X = X.astype(dtype)
+    expected = LogisticRegression(C=np.inf).fit(X, y)
+    model = LogisticRegression(C=np.inf).fit(X * np.dtype(dtype).type(scale), y)
+    assert_allclose(model.coef_ * scale, expected.coef_, rtol=1e-4 if dtype == "float32" else 1e-7)
+    if scale > 1:  # columns so large that the penalty is nothing beside them
+        model = LogisticRegression().fit(X * np.dtype(dtype).type(scale), y)
+        assert_allclose(model.coef_ * scale, expected.coef_, rtol=1e-4 if dtype == "float32" else 1e-7)
+
+
+def test_a_mean_far_away_needs_no_word():
+    """The rounding of X is all that is left, and the probabilities are those of the centred columns."""
+    X, y = drawn()
+    far = X + 1e8
+    model = LogisticRegression(C=np.inf).fit(far, y)
+    expected = LogisticRegression(C=np.inf).fit(far - 1e8, y)
+    assert_allclose(model.coef_, expected.coef_, rtol=1e-5)
+
+
+def test_one_row_outweighs_all():
+    X, y = drawn()
+    weight = np.ones(len(y))
+    weight[3] = 1e12
+    model = LogisticRegression().fit(X, y, weight)
+    assert model.predict(X[3:4])[0] == y[3]
+    assert judged(model, X, y, weight)[1] <= EXACT
 
 
 def test_start_does_not_matter():

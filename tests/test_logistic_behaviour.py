@@ -288,6 +288,13 @@ def test_constant_columns_are_harmless():
     assert_allclose(model.coef_[0, 5:], 0)
 
 
+def test_a_class_without_weight_is_named():
+    with pytest.warns(SeparationWarning, match="All rows of class 'no' have weight zero"):
+        model = LogisticRegression(C=np.inf).fit(X, np.where(y, "yes", "no"), y.astype(float))
+    assert set(model.predict(X)) == {"yes"}
+    assert set(LogisticRegression(class_weight={0: 0.0}).fit(X, y).predict(X)) == {1}
+
+
 @multinomial_engine
 def test_separation_of_three_classes():
     labels = np.digitize(Z[:, 1], [-0.5, 0.5])
