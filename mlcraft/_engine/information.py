@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -359,8 +358,11 @@ def _look_at_two(
 ) -> dict[str, Any]:
     """Information and fitted probabilities of two classes, in as few passes as there can be."""
     eta = linear_predictors(X, slopes, constants)[:, 0]
-    mu = _expit()(eta)
-    hessian = mu * _expit()(-eta)  # 1 - mu would lose the digits of rows that are nearly sure
+    small = np.exp(-np.abs(eta))
+    large = 1.0 / (1.0 + small)
+    small *= large  # the smaller of mu and 1 - mu, to all its digits
+    hessian = small * large
+    mu = np.where(eta > 0, large, small)
     certain = int((hessian < CERTAIN).sum())
     if sample_weight is not None:
         mu *= sample_weight
@@ -394,13 +396,6 @@ def _look_at_many(
         "matrix": matrix,
         "mean": mean,
     }
-
-
-@lru_cache(maxsize=1)
-def _expit() -> Any:
-    from scipy.special import expit
-
-    return expit
 
 
 def _small_information(X: Any, hessian: Doubles, fit_intercept: bool) -> tuple[Doubles, Doubles]:
