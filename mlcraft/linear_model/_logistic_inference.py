@@ -1,8 +1,10 @@
-"""What follows from a logistic fit: standard errors, intervals, tests, effects."""
+"""What follows from a logistic fit: standard errors, intervals, tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
+
+from mlcraft.linear_model._logistic_effects import LogisticEffectsMixin
 
 if TYPE_CHECKING:
     from mlcraft.uncertainty import (
@@ -11,15 +13,13 @@ if TYPE_CHECKING:
         FitData,
         Intervals,
         LogisticSummary,
-        MarginalEffects,
-        PredictionInterval,
         TestResult,
     )
 
 __all__ = ["LogisticInferenceMixin"]
 
 
-class LogisticInferenceMixin:
+class LogisticInferenceMixin(LogisticEffectsMixin):
     """Methods of a fitted logistic or multinomial regression: standard errors, intervals, tests and effects.
 
     With two classes the parameters are the intercept and the coefficients. With more they are those of each class
@@ -60,6 +60,19 @@ class LogisticInferenceMixin:
         ------
         ValueError
             If the fit has no such covariance; the message says why.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> summary = model.summary()
+        >>> summary.odds_ratio.round(3), summary.standard_error.round(3)
+        (array([0.069, 3.281]), array([2.121, 0.864]))
+        >>> print(str(summary).splitlines()[0])
+        LogisticRegression of 1 against 0: 8 observations, 2 parameters
         """
         from mlcraft.uncertainty._glm_door import GlmInference
         from mlcraft.uncertainty._glm_summary import summarise_glm
@@ -102,6 +115,20 @@ class LogisticInferenceMixin:
         Intervals
             With `lower`, `upper` and `names`; an array of shape (n_parameters, 2) for NumPy. A profile bound that does
             not exist, since classes are separated, is infinite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> np.asarray(model.conf_int()).round(3)
+        array([[-6.83 ,  1.483],
+               [-0.506,  2.883]])
+        >>> np.asarray(model.conf_int(method="profile", X=X, y=y)).round(3)
+        array([[-8.376,  0.812],
+               [-0.216,  3.524]])
         """
         from mlcraft.uncertainty._glm_door import GlmInference
 
@@ -152,6 +179,18 @@ class LogisticInferenceMixin:
         ------
         ValueError
             If the kind is unknown or lacks what it needs; or if X and y are not those of the fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> model.cov_params_().standard_errors.round(3)
+        array([2.121, 0.864])
+        >>> model.cov_params_("HC1", X=X, y=y).standard_errors.round(3)
+        array([1.975, 0.758])
         """
         from mlcraft.uncertainty._glm_door import GlmInference
 
@@ -185,6 +224,16 @@ class LogisticInferenceMixin:
         Returns
         -------
         TestResult
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> print(model.wald_test("x0 = 1"))
+        chi2(1) = 0.0474, p = 0.8277 (classical covariance)
         """
         from mlcraft.uncertainty import parse_hypotheses, wald
         from mlcraft.uncertainty._glm_door import GlmInference
@@ -219,6 +268,16 @@ class LogisticInferenceMixin:
         Returns
         -------
         Contrast
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> print(model.contrast("intercept + 2 x0"))  # the log odds at 2
+        intercept + 2 x0: -0.297042 [-2.00663, 1.41255], p = 0.7334
         """
         from mlcraft.uncertainty import contrast, parse_hypotheses
         from mlcraft.uncertainty._glm_door import GlmInference
@@ -250,6 +309,16 @@ class LogisticInferenceMixin:
         ------
         ValueError
             If the fit is penalised, the data are not those of the fit, or a name is unknown.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> print(model.lr_test("x0", X, y))
+        chi2(1) = 2.6408, p = 0.1042 (likelihood ratio)
         """
         from mlcraft.uncertainty._glm_door import GlmInference
         from mlcraft.uncertainty._glm_profile import restricted
@@ -273,87 +342,20 @@ class LogisticInferenceMixin:
         ------
         ValueError
             If the models were not fitted on the same rows, are not nested, or are penalised.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> X = np.column_stack([X[:, 0], [1, 0, 0, 1, 1, 0, 1, 0]])
+        >>> larger = LogisticRegression(C=np.inf).fit(X, y)
+        >>> print(str(larger.compare(model)).splitlines()[0])
+        chi2(1) = 0.0155, p = 0.9009 (likelihood ratio)
         """
         from mlcraft.uncertainty._glm_door import GlmInference
         from mlcraft.uncertainty._glm_profile import nested_likelihoods
 
         return nested_likelihoods(GlmInference(self).model, GlmInference(smaller).model)
-
-    def predict_interval(
-        self, X: Any, level: Any = 0.95, *, covariance: str | Covariance = "classical"
-    ) -> PredictionInterval:
-        """Predict probabilities with confidence intervals, made on the scale of the log odds: never outside 0 and 1.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to predict.
-        level : float or sequence of float, default=0.95
-            Confidence levels.
-        covariance : str or Covariance, default="classical"
-            The classical one, or a `Covariance` that `cov_params_` has returned (for the first class as base), since X
-            here are the rows to predict.
-
-        Returns
-        -------
-        PredictionInterval
-            Of arrays `prediction`, `lower` and `upper`: of the probability of ``classes_[1]``, of shape (n_samples,);
-            with more than two classes of all, of shape (n_samples, n_classes). Several levels are the last axis of the
-            bounds.
-        """
-        from mlcraft.uncertainty._glm_door import GlmInference
-        from mlcraft.uncertainty._glm_effects import probability_interval
-
-        fit = GlmInference(self)
-        return probability_interval(fit.model, fit.covariance(covariance, {}), fit.engine_rows(X), level)
-
-    def marginal_effects(
-        self,
-        X: Any,
-        *,
-        columns: Any = None,
-        discrete: Any = "auto",
-        sample_weight: Any = None,
-        level: float = 0.95,
-        covariance: str | Covariance = "classical",
-    ) -> MarginalEffects:
-        """Average over rows what a column does to the probability, with errors by the delta method.
-
-        The effect of a column is the mean of the derivatives of the rows' probabilities, that of a column of zeros and
-        ones the mean change of probability when it goes from 0 to 1 [1]_.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to average over: those of the fit, or others.
-        columns : sequence of str or int, default=None
-            Columns of X; all if None.
-        discrete : {"auto", True, False} or sequence of str or int, default="auto"
-            Columns to change from 0 to 1: those that hold nothing else (also True), none, or the ones given.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
-        level : float, default=0.95
-            Confidence level of the intervals.
-        covariance : str or Covariance, default="classical"
-            The classical one, or a `Covariance` that `cov_params_` has returned.
-
-        Returns
-        -------
-        MarginalEffects
-            With `effect`, `standard_error`, `z`, `p_value`, `lower`, `upper`, of shape (n_columns,), for the
-            probability of ``classes_[1]``; with more than two classes (n_classes, n_columns).
-
-        References
-        ----------
-        .. [1] W. H. Greene, "Econometric Analysis", 7th edition, chapter 17, Pearson, 2012.
-        """
-        from mlcraft.uncertainty._checked_rows import rows_of
-        from mlcraft.uncertainty._glm_door import GlmInference
-        from mlcraft.uncertainty._glm_effects import marginal_effects
-
-        fit = GlmInference(self)
-        rows = rows_of(self, X, None, sample_weight, look=True)
-        chosen = fit.features(columns)
-        stepped = discrete if isinstance(discrete, (bool, str)) else fit.features(discrete)
-        found = fit.covariance(covariance, {})
-        return marginal_effects(fit.model, found, rows.X, rows.weight, chosen, stepped, level)

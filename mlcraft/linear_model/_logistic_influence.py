@@ -49,6 +49,16 @@ class LogisticInfluenceMixin:
         ------
         ValueError
             If the data are not those of the fit, or there is no such residual.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> model.residuals_(X, y).round(2)
+        array([-0.49, -0.64,  1.57, -1.05,  1.05, -1.57,  0.64,  0.49])
         """
         from mlcraft.uncertainty._glm_influence import residuals
 
@@ -79,6 +89,16 @@ class LogisticInfluenceMixin:
         ------
         ValueError
             If the data are not those of the fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> model.leverage_(X).round(2)
+        array([0.3 , 0.28, 0.23, 0.19, 0.19, 0.23, 0.28, 0.3 ])
         """
         from mlcraft.uncertainty._glm_influence import glm_leverage
 
@@ -105,6 +125,16 @@ class LogisticInfluenceMixin:
         ------
         ValueError
             If the data are not those of the fit, or there are more than two classes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> model.cooks_distance_(X, y).round(2)
+        array([0.04, 0.06, 0.49, 0.1 , 0.1 , 0.49, 0.06, 0.04])
         """
         from mlcraft.uncertainty._glm_influence import glm_cooks_distance
 
@@ -145,6 +175,19 @@ class LogisticInfluenceMixin:
         ----------
         .. [1] K. Rahnama Rad and A. Maleki, "A scalable estimate of the out-of-sample prediction error via approximate
            leave-one-out cross-validation", Journal of the Royal Statistical Society B 82, 2020.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlcraft.linear_model import LogisticRegression
+        >>> X = np.array([[0.5], [1.0], [1.5], [2.0], [2.5], [3.0], [3.5], [4.0]])
+        >>> y = np.array([0, 0, 1, 0, 1, 0, 1, 1])
+        >>> model = LogisticRegression(C=np.inf).fit(X, y)
+        >>> model.predict_proba(X[3:4]).round(3), model.loo_proba_(X, y)[3].round(3)
+        (array([[0.574, 0.426]]), array([0.475, 0.525]))
+        >>> others = np.arange(8) != 3
+        >>> LogisticRegression(C=np.inf).fit(X[others], y[others]).predict_proba(X[3:4]).round(3)
+        array([[0.48, 0.52]])
         """
         from mlcraft.uncertainty._glm_influence import loo_probabilities
 

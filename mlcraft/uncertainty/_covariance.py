@@ -32,6 +32,7 @@ Doubles = NDArray[np.float64]
 ALIASES = {"nonrobust": "classical", "cluster": "CR1S", "newey-west": "HAC", "white": "HC0", "jackknife": "CRV3"}
 KINDS = ("classical", *HETEROSCEDASTIC, *CLUSTERED, "HAC")
 NO_VARIATION = "{} does not vary: there is nothing to explain, so tests have no statistic."
+PENALTY_CHOSEN = "The penalty was chosen on these rows; what that adds to the uncertainty is not counted."
 WEIGHTS = ("analytic", "frequency", "sampling")
 
 
@@ -261,7 +262,7 @@ def _general_notes(model: FittedModel, geometry: Geometry, options: Options, row
             f"estimated beside it. Effective parameters: {geometry.effective_df:.4g} of {model.n_parameters}."
         )
         if model.penalty_was_chosen:
-            notes.append("The penalty was chosen on these rows; what that adds to the uncertainty is not counted.")
+            notes.append(PENALTY_CHOSEN)
     if options.weights == "frequency":
         given = None if rows is None else rows.weight
         notes.extend(notes_on_counts(np.array([geometry.weight_sum]) if given is None else given))

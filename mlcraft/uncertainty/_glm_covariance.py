@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mlcraft import _core
 from mlcraft._engine.information import row_blocks
 from mlcraft._engine.spectrum import one_blas_thread
-from mlcraft.uncertainty._covariance import WEIGHTS, Covariance, notes_on_counts
+from mlcraft.uncertainty._covariance import PENALTY_CHOSEN, WEIGHTS, Covariance, notes_on_counts
 from mlcraft.uncertainty._glm_geometry import GlmGeometry, about_zero
 from mlcraft.uncertainty._glm_model import GlmModel, GlmRows
 from mlcraft.uncertainty._rows import encode_groups
@@ -209,8 +209,10 @@ def _general_notes(model: GlmModel, geometry: GlmGeometry, options: Options, kin
             f"The penalty (C = {1.0 / penalty:.4g}) pulls coefficients towards zero. Standard errors are those of the "
             "penalised estimate; intervals are centred on it and do not make up for its bias, which is estimated "
             f"beside it. Effective parameters: {geometry.effective_df:.4g} of {model.n_parameters}. Fit with C=np.inf "
-            "for ordinary inference."
+            "for ordinary inference; 'HC0' holds where the model is not quite true, and has the same bias."
         )
+        if model.penalty_was_chosen:
+            notes.append(PENALTY_CHOSEN)
     if fit.class_factors is not None and kind == "classical":
         notes.append(
             "Class weights change what is estimated, and the classical covariance takes them for observations: ask for "

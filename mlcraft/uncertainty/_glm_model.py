@@ -51,6 +51,8 @@ class GlmModel:
         Name of the estimator's class.
     named : bool
         Whether the columns had names of their own at the fit.
+    penalty_was_chosen : bool, default=False
+        Whether the penalty was chosen on the rows of the fit.
     """
 
     coef: Doubles
@@ -62,6 +64,7 @@ class GlmModel:
     fitted: LikelihoodFit
     title: str
     named: bool
+    penalty_was_chosen: bool = False
 
     @property
     def n_features(self) -> int:
@@ -309,6 +312,7 @@ def glm_model(estimator: Any, base: Any = None) -> GlmModel:
         memory,
         type(estimator).__name__,
         names is not None,
+        "C_" in fitted,
     )
 
 
