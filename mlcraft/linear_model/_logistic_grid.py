@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ __all__ = ["GridFits", "GridSettings", "decision_values", "fit_grid"]
 
 Floats = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
-STRETCH = 5  # penalties that a task fits one after the other: tasks enough to keep cores busy, however many there are
 WORTH_THREADS = 1e5  # elements of X times classes below which threads cost more than they save
 
 
@@ -127,44 +126,66 @@ def fit_grid(
     )
     shared = [_part(rows, weight, part) for part in parts]
 
-    def follow(part: int, numbers: NDArray[np.intp], stop: Event) -> None:
-        shift: tuple[Any, Any] = 0.0, 0.0
-        for number in numbers:
-            if stop.is_set():
-                return
-            near = whole[number]
-            start = (near.coef + shift[0], near.intercept + shift[1]) if near.status == "converged" else None
-            fit = _fit(*shared[part], Cs[number], settings, start, stop)
-            found.coef[part, number], found.intercept[part, number] = fit.coef, fit.intercept
-            found.n_iter[part, number], found.status[part][number] = fit.n_iter, fit.status
-            if start is not None:
-                shift = fit.coef - near.coef, fit.intercept - near.intercept
+    shifts: list[tuple[Any, Any]] = [(0.0, 0.0)] * len(parts)
 
-    stretches = [order[first : first + STRETCH] for first in range(0, len(order), STRETCH)]
-    tasks = [(part, numbers) for part in range(len(parts)) for numbers in stretches]
+    def step(part: int, number: int, stop: Event) -> None:
+        near, shift = whole[number], shifts[part]
+        start = (near.coef + shift[0], near.intercept + shift[1]) if near.status == "converged" else None
+        fit = _fit(*shared[part], Cs[number], settings, start, stop)
+        found.coef[part, number], found.intercept[part, number] = fit.coef, fit.intercept
+        found.n_iter[part, number], found.status[part][number] = fit.n_iter, fit.status
+        if start is not None:
+            shifts[part] = fit.coef - near.coef, fit.intercept - near.intercept
+
     worth = rows.X.shape[0] * rows.X.shape[1] * outputs >= WORTH_THREADS
-    threads = min(len(tasks), _core.available_threads(), settings.jobs or len(tasks)) if worth else 1
-    _run(follow, tasks, threads)
+    threads = min(len(parts), _core.available_threads(), settings.jobs or len(parts)) if worth else 1
+    _Chains(step, [int(number) for number in order], len(parts)).run(threads)
     return found
 
 
-def _run(work: Callable[..., None], tasks: list[tuple[int, NDArray[np.intp]]], threads: int) -> None:
-    """Call ``work(part, numbers, stop)`` for all tasks; an error in one of them, or Ctrl-C, stops them all."""
-    stop = Event()
-    if threads <= 1:
-        for task in tasks:
-            work(*task, stop)
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="mlcraft") as pool:
-        futures = [pool.submit(work, *task, stop) for task in tasks]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+class _Chains:
+    """Steps that follow each other within a chain, while chains are taken on by several threads.
+
+    A free thread takes the next step of the chain that is furthest behind, so no thread runs out of work before the
+    last steps. What a step computes depends on its own chain alone.
+    """
+
+    def __init__(self, step: Callable[[int, int, Event], None], numbers: list[int], chains: int) -> None:
+        self.step, self.numbers = step, numbers
+        self.done, self.busy = [0] * chains, [False] * chains
+        self.lock, self.stop = Lock(), Event()
+
+    def run(self, threads: int) -> None:
+        """Do all steps; an error in one of them, or Ctrl-C, stops them all."""
+        if threads <= 1:
+            self._work()
+            return
+        with ThreadPoolExecutor(threads, thread_name_prefix="mlcraft") as pool:
+            futures = [pool.submit(self._work) for _ in range(threads)]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                errors = [future.exception() for future in futures if future.done()]
+            finally:
+                self.stop.set()
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _next(self) -> int | None:
+        with self.lock:
+            waiting = [c for c, busy in enumerate(self.busy) if not busy and self.done[c] < len(self.numbers)]
+            if not waiting or self.stop.is_set():
+                return None
+            chain = min(waiting, key=self.done.__getitem__)
+            self.busy[chain] = True
+            return chain
+
+    def _work(self) -> None:
+        while (chain := self._next()) is not None:
+            self.step(chain, self.numbers[self.done[chain]], self.stop)
+            with self.lock:
+                self.done[chain] += 1
+                self.busy[chain] = False
 
 
 def _fit(
