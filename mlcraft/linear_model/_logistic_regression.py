@@ -245,7 +245,7 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
     def _has_plain_parameters(self) -> bool:
         """Tell in a microsecond whether `_validate_params` and scikit-learn's rules would pass without a word."""
         return (
-            type(self.C) in (float, int)
+            type(self.C) in (float, int, np.float64)
             and self.C > 0
             and type(self.penalty) is str
             and self.penalty == "deprecated"
