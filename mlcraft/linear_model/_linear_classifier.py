@@ -61,7 +61,7 @@ class LinearClassifier(ClassifierMixin, LinearEstimator):  # type: ignore[misc] 
 
     def _scores(self, X: Any, method: str) -> NDArray[Any]:
         scores = self._linear_output(X, method)
-        return scores.reshape(-1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
+        return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores
 
     def sparsify(self) -> Self:
         """Store `coef_` as a sparse matrix.

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.information import LikelihoodFit, remember_likelihood
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares, predict_linear
 from mlcraft._engine.smooth import SmoothFit, fit_smooth
@@ -270,20 +271,20 @@ def starting_values(estimator: Any, rows: LabelledRows) -> tuple[NDArray[Any], N
     coef = getattr(estimator, "coef_", None)
     if coef is None:
         return None
-    coef = np.asarray(dense_coefficients(coef))
+    coef, constant = to_numpy(dense_coefficients(coef), estimator.intercept_)
     n_classes, p = len(rows.classes), rows.X.shape[1]
     expected = (1 if n_classes == 2 else n_classes, p)
     if coef.shape != expected:
-        constant = int(bool(estimator.fit_intercept))
-        found = (coef.shape[0], coef.shape[-1] + constant)
+        more = int(bool(estimator.fit_intercept))
+        found = (coef.shape[0], coef.shape[-1] + more)
         raise ValueError(
-            f"Initialization coef is of shape {found}, expected shape {(expected[0], p + constant)}; "
+            f"Initialization coef is of shape {found}, expected shape {(expected[0], p + more)}; "
             "set warm_start=False to fit other columns or classes"
         )
     coef = coef.astype(rows.X.dtype)
     intercept = np.zeros(expected[0], dtype=coef.dtype)
     if estimator.fit_intercept:
-        intercept[:] = np.asarray(estimator.intercept_)
+        intercept[:] = constant
     if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
         raise ValueError(
             "Floating-point under-/overflow in what the fit is to start from: coef_ or intercept_ holds NaN or "
