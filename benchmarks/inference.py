@@ -77,6 +77,7 @@ def cases(quick: bool) -> Iterator[Case]:
     yield add(f"fit, clusters, {label}", covariance("CR1S", groups=groups), peer("cluster", groups=groups))
     lags = {"maxlags": 10, "use_correction": True}
     yield add(f"fit, Newey-West of 10 lags, {label}", covariance("HAC", maxlags=10), peer("HAC", **lags))
+    yield from logistic_cases(add, X, y > np.median(y), groups, label)
     for rows, columns in ((500, 5), (20_000, 50)):
         small, response, _ = problem(rows, columns)
         fitted = ours().fit(small, response)
@@ -84,6 +85,29 @@ def cases(quick: bool) -> Iterator[Case]:
         asked = {"at_most": SECONDS} if columns == 50 else {}
         name = f"text of the summary after a fit, {rows:,} x {columns}"
         yield add(name, lambda fit=fitted: str(fit.summary()), lambda fit=theirs: str(fit.summary()), **asked)
+
+
+def logistic_cases(add: Any, X: Array, y: Array, groups: Array, label: str) -> Iterator[Case]:
+    """What logistic fits ask of the rows; classical errors are among the cases of `logistic`."""
+    fit = importlib.import_module("mlcraft.linear_model").LogisticRegression
+    has_peer = importlib.util.find_spec("statsmodels") is not None
+    api: Any = importlib.import_module("statsmodels.api") if has_peer else None
+    codes = y.astype(float)
+
+    def clustered() -> Array:
+        errors: Array = fit(C=np.inf).fit(X, codes).cov_params_("cluster", X=X, y=codes, groups=groups).standard_errors
+        return errors
+
+    def effects() -> Array:
+        errors: Array = fit(C=np.inf).fit(X, codes).marginal_effects(X, discrete=False).standard_error
+        return errors
+
+    def peer(**keywords: Any) -> Any:
+        return api.Logit(codes, api.add_constant(X)).fit(disp=0, method="newton", **keywords)
+
+    by_cluster = {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
+    yield add(f"logistic, clusters, {label}", clustered, lambda: np.asarray(peer(**by_cluster).bse))
+    yield add(f"logistic, marginal effects, {label}", effects, lambda: np.asarray(peer().get_margeff().margeff_se))
 
 
 def agree(timings: dict[str, Timing]) -> str:
