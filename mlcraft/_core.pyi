@@ -131,9 +131,10 @@ class DescentSolution:
 
 class SmoothOptions:
     alpha: float
+    classes: int
     coef: list[float]
     fit_intercept: bool
-    intercept: float
+    intercepts: list[float]
     intercept_alpha: float
     loss: str
     max_iter: int
@@ -152,7 +153,7 @@ class SmoothSolution:
     @property
     def grams(self) -> int: ...
     @property
-    def intercept(self) -> float: ...
+    def intercepts(self) -> list[float]: ...
     @property
     def iterations(self) -> int: ...
     @property

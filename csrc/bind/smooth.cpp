@@ -1,15 +1,15 @@
 #include "mlcraft/solver/smooth.hpp"
 #include "arrays.hpp"
 #include "mlcraft/loss/loss.hpp"
+#include "mlcraft/solver/multinomial.hpp"
 
 namespace mlcraft::bind {
 namespace {
 
-using Callback = std::function<bool(Index, double, double)>;
-
 SmoothSolution smooth(const py::object& x, const py::array& y, const py::object& weight, const py::object& offset,
                       SmoothOptions options, const py::object& callback) {
-    if (find_loss<double>(options.loss.c_str()) == nullptr)
+    const Index classes = options.loss == "multinomial" ? options.classes : 1;
+    if (classes == 1 && find_loss<double>(options.loss.c_str()) == nullptr)
         throw py::value_error("there is no loss named '" + options.loss + "'");
     if (!callback.is_none())
         options.callback = [&](Index iteration, double objective, double certificate) {
@@ -21,14 +21,17 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
         const Index n = matrix.rows();
         const auto target = vector_view<T>(y, n, "y"), w = vector_view<T>(weight, n, "sample_weight"),
                    base = vector_view<T>(offset, n, "offset");
-        if (!options.coef.empty() && static_cast<Index>(options.coef.size()) != matrix.cols())
-            throw py::value_error("coef needs an element for each column of X");
+        const auto size = [](const auto& v) { return static_cast<Index>(v.size()); };
+        if (!options.coef.empty() &&
+            (size(options.coef) != classes * matrix.cols() || size(options.intercepts) != classes))
+            throw py::value_error("coef needs an element for each class and column of X, intercepts for each class");
         SmoothSolution s;
         {
             const py::gil_scoped_release release;
             const CallScope scope;
-            options.threads = threads_for(60.0 * static_cast<double>(n * (matrix.cols() + 8)));
-            s = fit_smooth(matrix, target, w, base, options);
+            options.threads = threads_for(60.0 * static_cast<double>(classes * n * (matrix.cols() + 8)));
+            s = classes > 1 ? fit_multinomial(matrix, target, w, classes, options)
+                            : fit_smooth(matrix, target, w, base, options);
         }
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         return s;
@@ -51,12 +54,16 @@ void register_smooth(py::module_& m) {
         .def_readwrite("tol", &Options::tol)
         .def_readwrite("max_iter", &Options::max_iter)
         .def_readwrite("coef", &Options::coef)
-        .def_readwrite("intercept", &Options::intercept);
+        .def_readwrite("intercepts", &Options::intercepts)
+        .def_readwrite("classes", &Options::classes);
     using Solution = SmoothSolution;
     py::class_<Solution>(m, "SmoothSolution")
-        .def_property_readonly(
-            "coef", [](const Solution& s) { return to_array<double>(s.coef, {static_cast<Index>(s.coef.size())}); })
-        .def_readonly("intercept", &Solution::intercept)
+        .def_property_readonly("coef",
+                               [](const Solution& s) {
+                                   const Index k = static_cast<Index>(s.intercepts.size());
+                                   return to_array<double>(s.coef, {k, k ? static_cast<Index>(s.coef.size()) / k : 0});
+                               })
+        .def_readonly("intercepts", &Solution::intercepts)
         .def_readonly("objective", &Solution::objective)
         .def_readonly("gradient_norm", &Solution::gradient_norm)
         .def_readonly("iterations", &Solution::iterations)

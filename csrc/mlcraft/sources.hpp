@@ -26,6 +26,7 @@
 #include "mlcraft/solver/gradient_descent.cpp"
 #include "mlcraft/solver/least_squares.cpp"
 #include "mlcraft/solver/metric.cpp"
+#include "mlcraft/solver/multinomial.cpp"
 #include "mlcraft/solver/nonnegative.cpp"
 #include "mlcraft/solver/orthogonal.cpp"
 #include "mlcraft/solver/refinement.cpp"

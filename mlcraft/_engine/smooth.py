@@ -117,21 +117,22 @@ def fit_smooth(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or the weights sum to zero.
     """
-    if loss == "multinomial":
-        return _multinomial(X, y, alpha, sample_weight, fit_intercept, n_classes, init, tol, max_iter)
     options = _core.SmoothOptions()
     options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
     options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
-    options.tol, options.max_iter = float(tol), int(max_iter)
+    options.tol, options.max_iter, options.classes = float(tol), int(max_iter), int(n_classes)
     if init is not None:
-        options.coef, options.intercept = np.ravel(init[0]).tolist(), float(np.ravel(init[1])[0])
+        options.coef, options.intercepts = np.ravel(init[0]).tolist(), np.ravel(init[1]).tolist()
     X, y, sample_weight, offset = readable(X, y, sample_weight, offset)
     found = _core.fit_smooth(X, y, sample_weight, offset, options, callback)
     if found.status == "not_finite":
         raise NonFiniteError("X, y, sample_weight or offset holds NaN or infinity, or the weights sum to zero")
+    coef, intercept = found.coef.astype(X.dtype, copy=False), np.asarray(found.intercepts, dtype=X.dtype)
+    if loss != "multinomial":
+        coef, intercept = coef[0], intercept[0]
     return SmoothFit(
-        found.coef.astype(X.dtype, copy=False),
-        np.asarray(found.intercept, dtype=X.dtype),
+        coef,
+        intercept,
         found.objective,
         found.gradient_norm,
         found.iterations,
@@ -140,85 +141,3 @@ def fit_smooth(
         found.diverging,
     )
 
-
-def _multinomial(
-    X: Any,
-    y: Floats,
-    alpha: float,
-    sample_weight: Floats | None,
-    fit_intercept: bool,
-    n_classes: int,
-    init: tuple[Floats, Floats] | None,
-    tol: float,
-    max_iter: int,
-) -> SmoothFit:
-    loss, intercept_alpha, offset, epsilon = "multinomial", 0.0, None, 0.0
-    from scipy.optimize import minimize
-
-    n, p = X.shape
-    K = n_classes if loss == "multinomial" else 1
-    w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    total = w.sum()
-    if not (np.isfinite(total) and total > 0 and np.isfinite(y).all()):
-        raise NonFiniteError("X, y or sample_weight holds NaN or infinity")
-    dense = X.toarray() if not isinstance(X, np.ndarray) else X
-    if not np.isfinite(dense).all():
-        raise NonFiniteError("X holds NaN or infinity")
-    A = np.column_stack([np.asarray(dense, dtype=np.float64), np.ones(n)]) if fit_intercept else dense.astype(float)
-    ridge = np.r_[np.full(p, alpha), [intercept_alpha]] if fit_intercept else np.full(p, alpha)
-    scale = 1 / np.sqrt(np.maximum((w / total) @ A**2 + ridge, 1e-300))
-    A = A * scale
-    ridge = ridge * scale**2
-    base = np.zeros(n) if offset is None else np.asarray(offset, dtype=np.float64)
-    target = np.asarray(y, dtype=np.float64)
-    one_hot = np.eye(K)[target.astype(int)] if K > 1 else None
-    from scipy.special import expit, logsumexp
-
-    def evaluate(flat: Any) -> Any:
-        B = flat.reshape(K, -1)
-        eta = A @ B.T + base[:, None]
-        if loss == "multinomial":
-            value = logsumexp(eta, axis=1) - (eta * one_hot).sum(1)
-            residual = np.exp(eta - logsumexp(eta, axis=1, keepdims=True)) - one_hot
-        else:
-            e = eta[:, 0]
-            if loss == "logistic":
-                value, r = np.logaddexp(0, e) - target * e, expit(e) - target
-            elif loss == "squared_hinge":
-                m = np.maximum(0, 1 - target * e)
-                value, r = m**2, -2 * target * m
-            elif loss == "squared":
-                value, r = (e - target) ** 2 / 2, e - target
-            else:
-                m = np.maximum(0, np.abs(target - e) - epsilon)
-                value, r = m**2, 2 * np.sign(e - target) * m
-            residual = r[:, None]
-        f = w @ value / total + (ridge * B**2).sum() / 2
-        g = (residual * (w / total)[:, None]).T @ A + ridge * B
-        return f, g.ravel()
-
-    start = np.zeros((K, A.shape[1]))
-    if init is not None:
-        start[:, :p] = np.atleast_2d(init[0])
-        if fit_intercept:
-            start[:, p] = np.ravel(init[1])
-        start /= scale
-    found = minimize(
-        evaluate,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 10 * max_iter + 100, "gtol": tol, "ftol": 0, "maxcor": 30},
-    )
-    f, g = evaluate(found.x)
-    B = found.x.reshape(K, -1) * scale
-    coef, intercept = B[:, :p], B[:, p] if fit_intercept else np.zeros(K)
-    if K > 1 and alpha == 0:
-        coef, intercept = coef - coef.mean(0), intercept - intercept.mean()
-    if loss != "multinomial":
-        coef, intercept = coef[0], intercept[0]
-    size = float(np.abs(g).max())
-    status = "converged" if size <= max(tol, 1e-7) else "max_iter" if found.nit >= max_iter else "stalled"
-    return SmoothFit(
-        coef.astype(X.dtype), np.asarray(intercept, dtype=X.dtype), float(f), size, int(found.nit), "lbfgs", status
-    )

@@ -10,13 +10,9 @@
 
 #include "mlcraft/core/types.hpp"
 #include "mlcraft/moments/moments.hpp"
+#include "mlcraft/solver/coordinates.hpp"
 
 namespace mlcraft {
-
-struct Coordinates {
-    std::vector<double> mean, scale;  // by column; scale 0: a column without variance, whose coefficient stays zero
-    bool intercept = true;
-};
 
 struct SmoothPenalty {
     double alpha = 0;

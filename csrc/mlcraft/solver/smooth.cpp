@@ -7,7 +7,7 @@
 
 #include "mlcraft/matrix/csr.hpp"
 #include "mlcraft/matrix/dense.hpp"
-#include "mlcraft/moments/sparse.hpp"
+#include "mlcraft/solver/coordinates.hpp"
 #include "mlcraft/solver/metric.hpp"
 #include "mlcraft/solver/quasi_newton.hpp"
 #include "mlcraft/solver/row_sample.hpp"
@@ -16,16 +16,6 @@
 
 namespace mlcraft {
 namespace {
-
-template <class T, class Matrix>
-Moments weighted_moments(const Matrix& x, const std::vector<T>& weight, bool centre, int threads) {
-    const VectorView<const T> w{weight.data(), x.rows(), 1};
-    const MatrixView<const T> none{nullptr, x.rows(), 0, 0, 1};
-    if constexpr (requires { x.stored(); })
-        return sparse_moments(x, none, w, centre, threads);
-    else
-        return dense_moments<T>(x.view(), none, w, centre, threads);
-}
 
 // The problem in the coordinates of the metric; what `minimise` asks for.
 template <class Matrix>
@@ -89,7 +79,7 @@ public:
     void make_metric(const std::vector<double>& theta) {
         std::vector<double> unused;
         if (hess_at_ != theta) evaluate_hess(theta, unused);
-        const Moments m = weighted_moments<T>(rows_.x, hess_, at_.intercept, options_.threads);
+        const Moments m = weighted_moments(rows_.x, hess_.data(), at_.intercept, options_.threads);
         metric_ = Metric(m, weight_sum_, at_, penalty_, unseen_, options_.threads);
         age_ = 0;
         ++grams_;
@@ -113,15 +103,8 @@ public:
         return interrupt_.poll();
     }
 
-    // For the rows of a sample: which columns hardly vary in it.
-    void find_unseen() {
-        const ColumnSums columns = column_sums(rows_.x, rows_.weight, options_.threads);
-        unseen_.resize(at_.scale.size());
-        for (std::size_t j = 0; j < unseen_.size(); ++j) {
-            const double spread = at_.intercept ? columns.variance[j] : columns.mean_square[j];
-            unseen_[j] = spread * at_.scale[j] * at_.scale[j] < 1e-3;
-        }
-    }
+    // For the rows of a sample.
+    void find_unseen() { unseen_ = unseen_columns(rows_.x, rows_.weight, at_, options_.threads); }
 
     void report() { report_ = true; }
     bool interrupted() const { return interrupt_.stopped(); }
@@ -179,22 +162,6 @@ Null null_model(const SmoothOptions& options, Index n, VectorView<const T> y, Ve
     return null;
 }
 
-template <class Matrix>
-Coordinates coordinates_of(const Matrix& x, VectorView<const typename Matrix::value_type> weight, bool intercept,
-                           int threads) {
-    const ColumnSums columns = column_sums(x, weight, threads);
-    Coordinates at;
-    at.intercept = intercept;
-    at.mean.assign(columns.mean.size(), 0.0);
-    at.scale.assign(columns.mean.size(), 0.0);
-    for (std::size_t j = 0; j < at.scale.size(); ++j) {
-        const double spread = intercept ? columns.variance[j] : columns.mean_square[j];
-        if (intercept) at.mean[j] = columns.mean[j];
-        if (spread > 1e-28 * columns.mean_square[j]) at.scale[j] = 1 / std::sqrt(spread);
-    }
-    return at;
-}
-
 // With no penalty a direction d with (2 y_i - 1) x_i'd >= 0 for all rows and > 0 for some lowers the loss for ever
 // (Albert and Anderson 1984). The last steps of the solver point there.
 template <class Matrix>
@@ -242,7 +209,7 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     theta[p] = null.intercept;
     const bool started = !options.coef.empty();
     if (started) {
-        theta[p] = options.fit_intercept ? options.intercept : 0.0;
+        theta[p] = options.fit_intercept ? options.intercepts[0] : 0.0;
         for (Index j = 0; j < p; ++j) {
             if (at.scale[j] > 0) theta[j] = options.coef[j] / at.scale[j];
             if (options.fit_intercept) theta[p] += at.mean[j] * options.coef[j];
@@ -298,10 +265,10 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     s.grams = objective.grams();
     s.method = objective.metric().is_diagonal() ? "lbfgs" : s.grams > 1 ? "newton" : "preconditioned lbfgs";
     s.coef.resize(p);
-    s.intercept = options.fit_intercept ? theta[p] : 0.0;
+    s.intercepts.assign(1, options.fit_intercept ? theta[p] : 0.0);
     for (Index j = 0; j < p; ++j) {
         s.coef[j] = at.scale[j] * theta[j];
-        if (options.fit_intercept) s.intercept -= at.mean[j] * s.coef[j];
+        if (options.fit_intercept) s.intercepts[0] -= at.mean[j] * s.coef[j];
     }
     // at the limit of the arithmetic the certificate is as small as it gets
     if (s.status == Status::stalled && found.certificate <= 1e4 * control.rounding) s.status = Status::converged;

@@ -25,14 +25,15 @@ struct SmoothOptions {
     double tol = 1e-9;
     Index max_iter = 1000;
     int threads = 1;
+    Index classes = 2;         // of the multinomial loss
     std::vector<double> coef;  // start; empty: none
-    double intercept = 0;
+    std::vector<double> intercepts;  // of the start; one element, or one a class
     std::function<bool(Index, double, double)> callback;  // (iteration, objective, certificate); true ends the fit
 };
 
 struct SmoothSolution {
     std::vector<double> coef;
-    double intercept = 0;
+    std::vector<double> intercepts;  // one, or one a class
     double objective = 0;
     double gradient_norm = 0;  // largest element of the gradient in columns of unit variance, relative to the residuals
     Index iterations = 0;      // over all rows

@@ -1,0 +1,489 @@
+#include "mlcraft/solver/multinomial.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "mlcraft/loss/multinomial.hpp"
+#include "mlcraft/matrix/csr.hpp"
+#include "mlcraft/matrix/dense.hpp"
+#include "mlcraft/moments/cholesky.hpp"
+#include "mlcraft/solver/coordinates.hpp"
+#include "mlcraft/solver/metric.hpp"
+#include "mlcraft/solver/quasi_newton.hpp"
+#include "mlcraft/solver/row_sample.hpp"
+#include "mlcraft/solver/work_estimate.hpp"
+
+namespace mlcraft {
+namespace {
+
+template <class Matrix>
+struct ClassRows {
+    using T = typename Matrix::value_type;
+    const Matrix& x;
+    VectorView<const T> y, weight;
+    Index classes;
+};
+
+// Mean loss and its gradient, class by class: columns, then the intercept. `probability` (classes x rows) may be null.
+template <class Matrix>
+double class_pass(const ClassRows<Matrix>& rows, const std::vector<double>& coef, const std::vector<double>& intercept,
+                  typename Matrix::value_type* probability, std::vector<double>& gradient, double& weight_sum,
+                  int threads) {
+    using T = typename Matrix::value_type;
+    const Matrix& x = rows.x;
+    const Index n = x.rows(), p = x.cols(), K = rows.classes;
+    const std::vector<T> v(coef.begin(), coef.end());
+    const Index most = std::clamp<Index>(x.block_rows(), 32, max_block_rows);
+    const double elements = stored_elements(x);
+    const double split = std::min(elements * static_cast<double>(K) / 65536,
+                                  elements / (4.0 * static_cast<double>(p + 1)));  // as pass_lanes
+    const Index lanes = std::clamp<Index>(static_cast<Index>(split), 1, std::min<Index>(64, n / 64 + 1));
+    std::vector<double> sums =
+        sum_over_rows(n, most, lanes, K * (p + 1) + 2, threads, [&](Index begin, Index count, double* out) {
+            std::vector<T> eta(static_cast<std::size_t>(K * count)), shares(probability ? K * count : 0);
+            for (Index k = 0; k < K; ++k)
+                std::fill_n(eta.data() + k * count, count, static_cast<T>(intercept[k]));
+            x.times_many(begin, count, v.data(), K, eta.data(), count);
+            const LossSums block = multinomial_block<T>(count, K, rows.y.slice(begin, count),
+                                                        rows.weight.slice(begin, count), eta.data(), count,
+                                                        probability ? shares.data() : nullptr);
+            out[K * (p + 1)] += block.value;
+            out[K * (p + 1) + 1] += block.weight;
+            for (Index k = 0; k < K; ++k) {
+                double sum = 0;
+                for (Index i = 0; i < count; ++i) sum += static_cast<double>(eta[k * count + i]);
+                out[K * p + k] += sum;
+                if (probability)
+                    std::copy_n(shares.data() + k * count, count, probability + k * n + begin);
+            }
+            x.transposed_times_many(begin, count, eta.data(), count, K, out);
+        });
+    weight_sum = sums[K * (p + 1) + 1];
+    const double share = 1 / weight_sum, value = sums[K * (p + 1)] * share;
+    gradient.resize(static_cast<std::size_t>(K * (p + 1)));
+    for (Index k = 0; k < K; ++k) {
+        for (Index j = 0; j < p; ++j) gradient[k * (p + 1) + j] = sums[k * p + j] * share;
+        gradient[k * (p + 1) + p] = sums[K * p + k] * share;
+    }
+    return value;
+}
+
+// One of three approximations of the Hessian, factorised.
+class ClassMetric {
+public:
+    enum class Kind { shared, blocks, full };
+
+    // The Hessian without any column is (diag(pi) - pi pi') (x) X'X: for a gradient whose classes sum to zero its
+    // inverse is that of X'X divided by pi.
+    void share(const Metric& metric, const std::vector<double>& pi) {
+        kind_ = Kind::shared;
+        metrics_.assign(1, metric);
+        pi_ = pi;
+    }
+    void block(std::vector<Metric> metrics) {
+        kind_ = Kind::blocks;
+        metrics_ = std::move(metrics);
+    }
+    void fill(std::vector<double> lower, std::vector<double> unit) {
+        kind_ = Kind::full;
+        lower_ = std::move(lower);
+        unit_ = std::move(unit);
+    }
+    void set_size(Index classes, Index columns) {
+        classes_ = classes;
+        columns_ = columns;
+    }
+    Kind kind() const { return kind_; }
+
+    void solve(const double* gradient, double* out) const {
+        const Index step = columns_ + 1, size = classes_ * step;
+        if (kind_ == Kind::full) {
+            for (Index j = 0; j < size; ++j) out[j] = unit_[j] * gradient[j];
+            solve_lower(lower_.data(), size, out);
+            solve_lower_transposed(lower_.data(), size, out);
+            for (Index j = 0; j < size; ++j) out[j] *= unit_[j];
+            return;
+        }
+        for (Index k = 0; k < classes_; ++k) {
+            metrics_[kind_ == Kind::blocks ? k : 0].solve(gradient + k * step, out + k * step);
+            if (kind_ == Kind::shared)
+                for (Index j = 0; j < step; ++j) out[k * step + j] /= pi_[k];
+        }
+    }
+
+private:
+    Kind kind_ = Kind::shared;
+    Index classes_ = 0, columns_ = 0;
+    std::vector<Metric> metrics_;
+    std::vector<double> pi_, lower_, unit_;
+};
+
+template <class Matrix>
+class MultinomialObjective {
+public:
+    using T = typename Matrix::value_type;
+    using Kind = ClassMetric::Kind;
+    MultinomialObjective(const ClassRows<Matrix>& rows, const Coordinates& at, double alpha, double ridge,
+                         const std::vector<double>& pi, const SmoothOptions& options)
+        : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), pi_(pi), options_(options),
+          work_(estimate_work(rows.x, rows.x.rows(), options.threads)) {
+        const double n = static_cast<double>(rows.x.rows()), K = static_cast<double>(rows.classes);
+        const double size = K * static_cast<double>(rows.x.cols() + 1), alone = options.threads == 1 ? 2.0 : 1.0;
+        pass_ = work_.pass + alone * K * (n * 2 + stored_elements(rows.x) * 0.04 * sizeof(T) / 8);
+        blocks_ = K * work_.gram + n * K;
+        full_ = K * (K + 1) / 2 * work_.gram + size * size * size * 0.02;
+        const double memory = size * size * 24;
+        may_fill_ = work_.may_factor && memory < 1e9;
+        metric_.set_size(rows.classes, rows.x.cols());
+        double most = 0;
+        for (double share : pi) most = std::max(most, share * (1 - share));
+        residual_ = std::sqrt(most);
+    }
+
+    double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
+        return evaluate(theta, gradient, nullptr);
+    }
+
+    double certificate(const std::vector<double>& gradient) const {
+        double largest = 0;
+        for (double g : gradient) largest = std::isnan(g) ? g : std::max(largest, std::abs(g));
+        return largest / residual_;
+    }
+
+    const ClassMetric& metric() const { return metric_; }
+    void use(const ClassMetric& metric) { metric_ = metric; }
+    void find_unseen() { unseen_ = unseen_columns(rows_.x, rows_.weight, at_, options_.threads); }
+    double pass_cost() const { return pass_; }
+    double blocks_cost() const { return blocks_; }
+    Index passes() const { return passes_; }
+    Index grams() const { return grams_; }
+    void report() { report_ = true; }
+    bool interrupted() const { return interrupt_.stopped(); }
+
+    void share_metric(bool factor) {
+        const Index n = rows_.x.rows();
+        double weight_sum = 0;
+        std::vector<T> ones(static_cast<std::size_t>(n), T(1));
+        if (rows_.weight)
+            for (Index i = 0; i < n; ++i) ones[i] = rows_.weight[i];
+        for (T w : ones) weight_sum += static_cast<double>(w);
+        // the penalty as that of a class of middling size
+        const SmoothPenalty penalty{alpha_ * static_cast<double>(rows_.classes), 0};
+        if (factor) {
+            const Moments m = weighted_moments(rows_.x, ones.data(), at_.intercept, options_.threads);
+            metric_.share(Metric(m, weight_sum, at_, penalty, unseen_, options_.threads), pi_);
+        } else {
+            metric_.share(Metric(at_, penalty, 1.0), pi_);
+        }
+        ++grams_;
+        age_ = 0;
+        is_diagonal_ = !factor;
+    }
+
+    void block_metric(const std::vector<double>& theta) {
+        const std::vector<T> probability = probabilities(theta);
+        const Index n = rows_.x.rows();
+        std::vector<Metric> metrics;
+        std::vector<T> hess(static_cast<std::size_t>(n));
+        for (Index k = 0; k < rows_.classes; ++k) {
+            const T* share = probability.data() + k * n;
+            for (Index i = 0; i < n; ++i) hess[i] = weight(i) * share[i] * (1 - share[i]);
+            const Moments m = weighted_moments(rows_.x, hess.data(), at_.intercept, options_.threads);
+            metrics.emplace_back(m, weight_sum_, at_, SmoothPenalty{alpha_, 0}, unseen_, options_.threads);
+        }
+        metric_.block(std::move(metrics));
+        made();
+    }
+
+    // All blocks: w p_k (1 - p_k) on the diagonal, -w p_k p_l beside it.
+    void full_metric(const std::vector<double>& theta) {
+        const std::vector<T> probability = probabilities(theta);
+        const Index n = rows_.x.rows(), p = rows_.x.cols(), K = rows_.classes, step = p + 1, size = K * step;
+        std::vector<double> lower(static_cast<std::size_t>(size * size), 0.0), unit(size, 0.0);
+        std::vector<T> hess(static_cast<std::size_t>(n));
+        for (Index k = 0; k < K; ++k)
+            for (Index l = 0; l <= k; ++l) {
+                const T *first = probability.data() + k * n, *second = probability.data() + l * n;
+                for (Index i = 0; i < n; ++i)
+                    hess[i] = weight(i) * first[i] * (k == l ? 1 - first[i] : second[i]);
+                const Moments m = weighted_moments(rows_.x, hess.data(), at_.intercept, options_.threads);
+                put_block(m, k == l ? 1.0 : -1.0, lower.data() + k * step * size + l * step, size);
+            }
+        for (Index k = 0; k < K; ++k) {
+            for (Index j = 0; j < p; ++j) lower[(k * step + j) * (size + 1)] += alpha_ * at_.scale[j] * at_.scale[j];
+            for (Index j = 0; j < step; ++j) {
+                const double diagonal = lower[(k * step + j) * (size + 1)];
+                const bool used = j < p ? at_.scale[j] > 0 : at_.intercept;
+                unit[k * step + j] = used && diagonal > 0 ? 1 / std::sqrt(diagonal) : 0.0;
+            }
+        }
+        for (Index i = 0; i < size; ++i)
+            for (Index j = 0; j < i; ++j) lower[i * size + j] *= unit[i] * unit[j];
+        std::vector<double> factor;
+        // adding the same to all classes changes nothing but the penalty: a little more than rounding keeps it regular
+        for (double extra = 1e-10; extra < 2; extra *= 1000) {
+            factor = lower;
+            for (Index i = 0; i < size; ++i) factor[i * (size + 1)] = 1 + extra;
+            if (cholesky(factor.data(), size, 1e-13, options_.threads)) break;
+        }
+        metric_.fill(std::move(factor), std::move(unit));
+        made();
+    }
+
+    bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
+        const double rate = age_ == 0 ? certificate / before : std::sqrt(certificate / before_last_);
+        before_last_ = before;
+        ++age_;
+        if (!work_.may_factor || grams_ >= 60) return false;
+        const double left = rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 150;
+        if (may_fill_ && left * pass_ > full_ + std::min(left, 3.0) * pass_) {
+            full_metric(theta);
+            return true;
+        }
+        const bool worse = is_diagonal_ || metric_.kind() == Kind::shared || (metric_.kind() == Kind::blocks && age_ > 25);
+        if (worse && left * pass_ > blocks_ + 15 * pass_) {
+            block_metric(theta);
+            is_diagonal_ = false;
+            return true;
+        }
+        return false;
+    }
+
+    bool after_iteration(Index iteration, double value, double certificate) {
+        if (options_.callback && report_ && options_.callback(iteration, value, certificate)) return true;
+        return interrupt_.poll();
+    }
+
+private:
+    T weight(Index i) const { return rows_.weight ? rows_.weight[i] : T(1); }
+    void made() {
+        age_ = 0;
+        ++grams_;
+    }
+
+    double evaluate(const std::vector<double>& theta, std::vector<double>& gradient, T* probability) {
+        const Index p = rows_.x.cols(), K = rows_.classes, step = p + 1;
+        std::vector<double> coef(static_cast<std::size_t>(K * p)), intercept(K, 0.0);
+        for (Index k = 0; k < K; ++k) {
+            if (at_.intercept) intercept[k] = theta[k * step + p];
+            for (Index j = 0; j < p; ++j) {
+                coef[k * p + j] = at_.scale[j] * theta[k * step + j];
+                if (at_.intercept) intercept[k] -= at_.mean[j] * coef[k * p + j];
+            }
+        }
+        ++passes_;
+        double value = class_pass(rows_, coef, intercept, probability, gradient, weight_sum_, options_.threads);
+        for (Index k = 0; k < K; ++k) {
+            double& last = gradient[k * step + p];
+            if (!at_.intercept) last = 0;
+            for (Index j = 0; j < p; ++j) {
+                const double b = coef[k * p + j], t = theta[k * step + j];
+                value += alpha_ * b * b / 2 + ridge_ * t * t / 2;
+                double& g = gradient[k * step + j];
+                g = at_.scale[j] * (g - (at_.intercept ? at_.mean[j] * last : 0.0) + alpha_ * b) + ridge_ * t;
+            }
+        }
+        return value;
+    }
+
+    std::vector<T> probabilities(const std::vector<double>& theta) {
+        std::vector<T> probability(static_cast<std::size_t>(rows_.classes * rows_.x.rows()));
+        std::vector<double> unused;
+        evaluate(theta, unused, probability.data());
+        return probability;
+    }
+
+    // sign * (X, 1)' diag(h) (X, 1) in the coordinates, from the moments weighted by h.
+    void put_block(const Moments& m, double sign, double* out, Index ld) const {
+        const Index p = rows_.x.cols();
+        const double share = sign / weight_sum_, total = m.weight_sum * share;
+        std::vector<double> shift(p, 0.0);
+        if (at_.intercept)
+            for (Index j = 0; j < p; ++j) shift[j] = at_.scale[j] * (m.x_mean[j] - at_.mean[j]);
+        for (Index i = 0; i < p; ++i) {
+            for (Index j = 0; j < p; ++j)
+                out[i * ld + j] = at_.scale[i] * at_.scale[j] * share * m.xx[i * p + j] + total * shift[i] * shift[j];
+            out[i * ld + p] = at_.intercept ? total * shift[i] : 0.0;
+            out[p * ld + i] = out[i * ld + p];
+        }
+        out[p * ld + p] = at_.intercept ? total : 0.0;
+    }
+
+    const ClassRows<Matrix>& rows_;
+    const Coordinates& at_;
+    double alpha_, ridge_;
+    const std::vector<double>& pi_;
+    const SmoothOptions& options_;
+    WorkEstimate work_;
+    double pass_ = 0, blocks_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
+    bool may_fill_ = false, report_ = false, is_diagonal_ = false;
+    std::vector<char> unseen_;
+    ClassMetric metric_;
+    Index passes_ = 0, grams_ = 0, age_ = 0;
+    InterruptPoll interrupt_;
+};
+
+// As for two classes: the last step raises the true class above every other one in all rows.
+template <class Matrix>
+bool separates_classes(const ClassRows<Matrix>& rows, const Coordinates& at, const std::vector<double>& step) {
+    using T = typename Matrix::value_type;
+    const Index n = rows.x.rows(), p = rows.x.cols(), K = rows.classes;
+    std::vector<T> d(static_cast<std::size_t>(K * p)), c(K), eta(static_cast<std::size_t>(K * max_block_rows));
+    for (Index k = 0; k < K; ++k) {
+        double last = step[k * (p + 1) + p];
+        for (Index j = 0; j < p; ++j) {
+            d[k * p + j] = static_cast<T>(at.scale[j] * step[k * (p + 1) + j]);
+            last -= at.mean[j] * static_cast<double>(d[k * p + j]);
+        }
+        c[k] = static_cast<T>(last);
+    }
+    double least = 0, most = 0;
+    for (Index begin = 0; begin < n; begin += max_block_rows) {
+        const Index count = std::min(max_block_rows, n - begin);
+        for (Index k = 0; k < K; ++k) std::fill_n(eta.data() + k * count, count, c[k]);
+        rows.x.times_many(begin, count, d.data(), K, eta.data(), count);
+        for (Index i = 0; i < count; ++i) {
+            if (rows.weight && !(rows.weight[begin + i] > 0)) continue;
+            const Index own = static_cast<Index>(rows.y[begin + i]);
+            for (Index k = 0; k < K; ++k) {
+                const double side = static_cast<double>(eta[own * count + i]) - static_cast<double>(eta[k * count + i]);
+                least = std::min(least, side);
+                most = std::max(most, side);
+            }
+        }
+    }
+    return most > 0.05 && least > -1e-3 * most;
+}
+
+}  // namespace
+
+template <class Matrix>
+SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                               VectorView<const typename Matrix::value_type> weight, Index classes,
+                               const SmoothOptions& options) {
+    using T = typename Matrix::value_type;
+    const Index n = x.rows(), p = x.cols(), K = classes, step = p + 1;
+    const ClassRows<Matrix> rows{x, y, weight, K};
+    SmoothSolution s;
+    std::vector<double> pi(K, 0.0);
+    double total = 0;
+    for (Index i = 0; i < n; ++i) {
+        const Index k = static_cast<Index>(y[i]);
+        const double w = weight ? static_cast<double>(weight[i]) : 1.0;
+        if (k < 0 || k >= K || !std::isfinite(w)) {
+            s.status = Status::not_finite;
+            return s;
+        }
+        pi[k] += w;
+        total += w;
+    }
+    if (!(total > 0)) {
+        s.status = Status::not_finite;
+        return s;
+    }
+    for (double& share : pi) share = std::max(share / total, 1e-6);
+    const Coordinates at = coordinates_of(x, weight, options.fit_intercept, options.threads);
+    std::vector<double> theta(static_cast<std::size_t>(K * step), 0.0);
+    const bool started = !options.coef.empty();
+    double mean_log = 0;
+    for (double share : pi) mean_log += std::log(share) / static_cast<double>(K);
+    for (Index k = 0; k < K && options.fit_intercept; ++k) theta[k * step + p] = std::log(pi[k]) - mean_log;
+    for (Index k = 0; k < K && started; ++k) {
+        if (options.fit_intercept) theta[k * step + p] = options.intercepts[k];
+        for (Index j = 0; j < p; ++j) {
+            const double b = options.coef[k * p + j];
+            if (at.scale[j] > 0) theta[k * step + j] = b / at.scale[j];
+            if (options.fit_intercept) theta[k * step + p] += at.mean[j] * b;
+        }
+    }
+    QuasiNewtonControl control;
+    control.rounding = std::numeric_limits<T>::epsilon();
+    control.tol = std::max(options.tol, 30 * control.rounding);
+    control.max_iter = options.max_iter;
+    const SmoothPlan plan = plan_smooth(x, options.threads);
+    MultinomialObjective<Matrix> objective(rows, at, options.alpha, 0, pi, options);
+    if (plan.sample > 0) {
+        const std::vector<Index> chosen = spread_rows(n, plan.sample);
+        const RowSample<Matrix> some(x, chosen);
+        const std::vector<T> some_y = take(y, chosen), some_weight = take(weight, chosen);
+        const Matrix sampled = some.matrix();
+        const ClassRows<Matrix> some_rows{
+            sampled, {some_y.data(), plan.sample, 1}, {weight ? some_weight.data() : nullptr, plan.sample, 1}, K};
+        const double share = static_cast<double>(p) / static_cast<double>(plan.sample);
+        MultinomialObjective<Matrix> start(some_rows, at, options.alpha, started ? 0.0 : 0.05 * share, pi, options);
+        start.find_unseen();
+        start.share_metric(true);
+        if (!started) {
+            QuasiNewtonControl rough = control;
+            rough.decrement = 0.1 * share * static_cast<double>(K - 1);
+            rough.max_iter = 20;
+            const std::vector<double> origin = theta;
+            const QuasiNewtonResult found = minimise(start, theta, rough);
+            if (found.status == Status::not_finite || found.status == Status::interrupted) theta = origin;
+        }
+        if (start.blocks_cost() < 20 * objective.pass_cost()) start.block_metric(theta);
+        objective.use(start.metric());
+        s.sample = plan.sample;
+    } else {
+        objective.share_metric(plan.factor);
+    }
+    objective.report();
+    const QuasiNewtonResult found = minimise(objective, theta, control);
+    s.status = found.status;
+    s.objective = found.value;
+    s.gradient_norm = found.certificate;
+    s.iterations = found.iterations;
+    s.passes = objective.passes();
+    s.grams = objective.grams();
+    s.method = objective.metric().kind() == ClassMetric::Kind::full ? "newton" : "preconditioned lbfgs";
+    s.coef.resize(static_cast<std::size_t>(K * p));
+    s.intercepts.assign(K, 0.0);
+    for (Index k = 0; k < K; ++k) {
+        if (options.fit_intercept) s.intercepts[k] = theta[k * step + p];
+        for (Index j = 0; j < p; ++j) {
+            s.coef[k * p + j] = at.scale[j] * theta[k * step + j];
+            if (options.fit_intercept) s.intercepts[k] -= at.mean[j] * s.coef[k * p + j];
+        }
+    }
+    // what is the same in all classes changes no probability: nothing, as the penalty has it, or by choice
+    double middle = 0;
+    for (double c : s.intercepts) middle += c / static_cast<double>(K);
+    for (double& c : s.intercepts) c -= middle;
+    for (Index j = 0; j < p; ++j) {
+        double mean = 0;
+        for (Index k = 0; k < K; ++k) mean += s.coef[k * p + j] / static_cast<double>(K);
+        for (Index k = 0; k < K; ++k) s.coef[k * p + j] -= mean;
+    }
+    if (s.status == Status::stalled && found.certificate <= 1e4 * control.rounding) s.status = Status::converged;
+    const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
+    if (ended && options.alpha == 0 && separates_classes(rows, at, found.step)) {
+        s.status = Status::separated;
+        std::vector<double> size(p, 0.0);
+        for (Index k = 0; k < K; ++k)
+            for (Index j = 0; j < p; ++j) size[j] = std::max(size[j], std::abs(found.step[k * step + j]));
+        const double most = p > 0 ? *std::max_element(size.begin(), size.end()) : 0.0;
+        for (Index j = 0; j < p; ++j)
+            if (size[j] > 0.05 * most) s.diverging.push_back(j);
+    }
+    if (objective.interrupted()) s.status = Status::interrupted;
+    return s;
+}
+
+#define MLCRAFT_MULTINOMIAL(M)                                                                                     \
+    template SmoothSolution fit_multinomial<M>(const M&, VectorView<const M::value_type>,                          \
+                                               VectorView<const M::value_type>, Index, const SmoothOptions&);
+MLCRAFT_MULTINOMIAL(DenseMatrix<double>)
+MLCRAFT_MULTINOMIAL(DenseMatrix<float>)
+using ClassCsr64 = CsrMatrix<double, std::int32_t>;
+using ClassCsr32 = CsrMatrix<float, std::int32_t>;
+using ClassLongCsr64 = CsrMatrix<double, std::int64_t>;
+using ClassLongCsr32 = CsrMatrix<float, std::int64_t>;
+MLCRAFT_MULTINOMIAL(ClassCsr64)
+MLCRAFT_MULTINOMIAL(ClassCsr32)
+MLCRAFT_MULTINOMIAL(ClassLongCsr64)
+MLCRAFT_MULTINOMIAL(ClassLongCsr32)
+#undef MLCRAFT_MULTINOMIAL
+
+}  // namespace mlcraft
