@@ -70,61 +70,72 @@ double class_pass(const ClassRows<Matrix>& rows, const std::vector<double>& coef
     return value;
 }
 
-// One of three approximations of the Hessian, factorised.
+// One of two approximations of the Hessian, factorised.
 class ClassMetric {
 public:
-    enum class Kind { shared, blocks, full };
-
-    // The Hessian without any column is (diag(pi) - pi pi') (x) X'X: for a gradient whose classes sum to zero its
-    // inverse is that of X'X divided by pi.
-    void share(const Metric& metric, const std::vector<double>& pi) {
-        kind_ = Kind::shared;
-        metrics_.assign(1, metric);
-        pi_ = pi;
-    }
-    void block(std::vector<Metric> metrics) {
-        kind_ = Kind::blocks;
-        metrics_ = std::move(metrics);
-    }
-    void fill(std::vector<double> lower, std::vector<double> unit) {
-        kind_ = Kind::full;
-        lower_ = std::move(lower);
-        unit_ = std::move(unit);
-    }
     void set_size(Index classes, Index columns) {
         classes_ = classes;
         columns_ = columns;
     }
-    Kind kind() const { return kind_; }
+    // C (x) A, with A over the columns and the pseudo-inverse of C over the classes.
+    void multiply(const Metric& columns, std::vector<double> classes_inverse) {
+        columns_metric_ = columns;
+        inverse_ = std::move(classes_inverse);
+        lower_.clear();
+    }
+    void fill(std::vector<double> lower, std::vector<double> unit) {
+        lower_ = std::move(lower);
+        unit_ = std::move(unit);
+    }
+    bool is_full() const { return !lower_.empty(); }
+    bool is_diagonal() const { return !is_full() && columns_metric_.is_diagonal(); }
 
     void solve(const double* gradient, double* out) const {
         const Index step = columns_ + 1, size = classes_ * step;
-        if (kind_ == Kind::full) {
+        if (is_full()) {
             for (Index j = 0; j < size; ++j) out[j] = unit_[j] * gradient[j];
             solve_lower(lower_.data(), size, out);
             solve_lower_transposed(lower_.data(), size, out);
             for (Index j = 0; j < size; ++j) out[j] *= unit_[j];
             return;
         }
+        std::vector<double> mixed(static_cast<std::size_t>(step));
         for (Index k = 0; k < classes_; ++k) {
-            metrics_[kind_ == Kind::blocks ? k : 0].solve(gradient + k * step, out + k * step);
-            if (kind_ == Kind::shared)
-                for (Index j = 0; j < step; ++j) out[k * step + j] /= pi_[k];
+            std::fill(mixed.begin(), mixed.end(), 0.0);
+            for (Index l = 0; l < classes_; ++l)
+                for (Index j = 0; j < step; ++j) mixed[j] += inverse_[k * classes_ + l] * gradient[l * step + j];
+            columns_metric_.solve(mixed.data(), out + k * step);
         }
     }
 
 private:
-    Kind kind_ = Kind::shared;
     Index classes_ = 0, columns_ = 0;
-    std::vector<Metric> metrics_;
-    std::vector<double> pi_, lower_, unit_;
+    Metric columns_metric_;
+    std::vector<double> inverse_, lower_, unit_;
 };
+
+// The inverse of C on vectors that sum to zero; C is symmetric, its rows sum to zero.
+std::vector<double> inverse_of_contrasts(std::vector<double> c, Index classes) {
+    const double size = static_cast<double>(classes);
+    double trace = 0;
+    for (Index k = 0; k < classes; ++k) trace += c[k * (classes + 1)];
+    for (double& e : c) e += trace / (size * size);
+    for (Index k = 0; k < classes; ++k) c[k * (classes + 1)] += 1e-6 * trace / size;  // classes without a row
+    std::vector<double> inverse(static_cast<std::size_t>(classes * classes), 0.0);
+    cholesky(c.data(), classes, 0.0, 1);
+    for (Index k = 0; k < classes; ++k) {
+        double* row = inverse.data() + k * classes;
+        row[k] = 1;
+        solve_lower(c.data(), classes, row);
+        solve_lower_transposed(c.data(), classes, row);
+    }
+    return inverse;
+}
 
 template <class Matrix>
 class MultinomialObjective {
 public:
     using T = typename Matrix::value_type;
-    using Kind = ClassMetric::Kind;
     MultinomialObjective(const ClassRows<Matrix>& rows, const Coordinates& at, double alpha, double ridge,
                          const std::vector<double>& pi, const SmoothOptions& options)
         : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), pi_(pi), options_(options),
@@ -132,7 +143,7 @@ public:
         const double n = static_cast<double>(rows.x.rows()), K = static_cast<double>(rows.classes);
         const double size = K * static_cast<double>(rows.x.cols() + 1), alone = options.threads == 1 ? 2.0 : 1.0;
         pass_ = work_.pass + alone * K * (n * 2 + stored_elements(rows.x) * 0.04 * sizeof(T) / 8);
-        blocks_ = K * work_.gram + n * K;
+        product_ = work_.gram + 2 * pass_ + n * K * K;
         full_ = K * (K + 1) / 2 * work_.gram + size * size * size * 0.02;
         const double memory = size * size * 24;
         may_fill_ = work_.may_factor && memory < 1e9;
@@ -156,45 +167,42 @@ public:
     void use(const ClassMetric& metric) { metric_ = metric; }
     void find_unseen() { unseen_ = unseen_columns(rows_.x, rows_.weight, at_, options_.threads); }
     double pass_cost() const { return pass_; }
-    double blocks_cost() const { return blocks_; }
+    double product_cost() const { return product_; }
     Index passes() const { return passes_; }
     Index grams() const { return grams_; }
     void report() { report_ = true; }
     bool interrupted() const { return interrupt_.stopped(); }
 
-    void share_metric(bool factor) {
-        const Index n = rows_.x.rows();
-        double weight_sum = 0;
-        std::vector<T> ones(static_cast<std::size_t>(n), T(1));
-        if (rows_.weight)
-            for (Index i = 0; i < n; ++i) ones[i] = rows_.weight[i];
-        for (T w : ones) weight_sum += static_cast<double>(w);
-        // the penalty as that of a class of middling size
-        const SmoothPenalty penalty{alpha_ * static_cast<double>(rows_.classes), 0};
-        if (factor) {
-            const Moments m = weighted_moments(rows_.x, ones.data(), at_.intercept, options_.threads);
-            metric_.share(Metric(m, weight_sum, at_, penalty, unseen_, options_.threads), pi_);
-        } else {
-            metric_.share(Metric(at_, penalty, 1.0), pi_);
-        }
-        ++grams_;
-        age_ = 0;
-        is_diagonal_ = !factor;
-    }
-
-    void block_metric(const std::vector<double>& theta) {
+    // The mean over rows of (diag(p) - p p') (x) x x' as a product of means: rows count by 1 - |p|^2, what their classes
+    // leave open. Exact where no column matters.
+    void product_metric(const std::vector<double>& theta, bool factor) {
         const std::vector<T> probability = probabilities(theta);
-        const Index n = rows_.x.rows();
-        std::vector<Metric> metrics;
-        std::vector<T> hess(static_cast<std::size_t>(n));
-        for (Index k = 0; k < rows_.classes; ++k) {
-            const T* share = probability.data() + k * n;
-            for (Index i = 0; i < n; ++i) hess[i] = weight(i) * share[i] * (1 - share[i]);
-            const Moments m = weighted_moments(rows_.x, hess.data(), at_.intercept, options_.threads);
-            metrics.emplace_back(m, weight_sum_, at_, SmoothPenalty{alpha_, 0}, unseen_, options_.threads);
+        const Index n = rows_.x.rows(), K = rows_.classes;
+        std::vector<T> open(static_cast<std::size_t>(n));
+        std::vector<double> between(static_cast<std::size_t>(K * K), 0.0);
+        for (Index i = 0; i < n; ++i) {
+            T square = 0;
+            for (Index k = 0; k < K; ++k) square += probability[k * n + i] * probability[k * n + i];
+            open[i] = weight(i) * std::max(1 - square, T(0));
         }
-        metric_.block(std::move(metrics));
-        made();
+        double total = 0;
+        for (T h : open) total += static_cast<double>(h);
+        for (Index k = 0; k < K; ++k)
+            for (Index l = 0; l <= k; ++l) {
+                const T *first = probability.data() + k * n, *second = probability.data() + l * n;
+                double sum = 0;
+                for (Index i = 0; i < n; ++i)
+                    sum += static_cast<double>(weight(i) * first[i] * (k == l ? 1 - first[i] : -second[i]));
+                between[k * K + l] = between[l * K + k] = sum / std::max(total, 1e-300);
+            }
+        const SmoothPenalty penalty{alpha_ * static_cast<double>(K - 1), 0};  // the trace of C is 1
+        const Metric columns =
+            factor ? Metric(weighted_moments(rows_.x, open.data(), at_.intercept, options_.threads), weight_sum_, at_,
+                            penalty, unseen_, options_.threads)
+                   : Metric(at_, penalty, std::max(total / weight_sum_, 1e-12));
+        metric_.multiply(columns, inverse_of_contrasts(std::move(between), K));
+        age_ = 0;
+        ++grams_;
     }
 
     // All blocks: w p_k (1 - p_k) on the diagonal, -w p_k p_l beside it.
@@ -229,7 +237,8 @@ public:
             if (cholesky(factor.data(), size, 1e-13, options_.threads)) break;
         }
         metric_.fill(std::move(factor), std::move(unit));
-        made();
+        age_ = 0;
+        ++grams_;
     }
 
     bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
@@ -242,10 +251,8 @@ public:
             full_metric(theta);
             return true;
         }
-        const bool worse = is_diagonal_ || metric_.kind() == Kind::shared || (metric_.kind() == Kind::blocks && age_ > 25);
-        if (worse && left * pass_ > blocks_ + 15 * pass_) {
-            block_metric(theta);
-            is_diagonal_ = false;
+        if (!metric_.is_full() && (age_ > 8 || metric_.is_diagonal()) && left * pass_ > product_ + 15 * pass_) {
+            product_metric(theta, true);
             return true;
         }
         return false;
@@ -258,10 +265,6 @@ public:
 
 private:
     T weight(Index i) const { return rows_.weight ? rows_.weight[i] : T(1); }
-    void made() {
-        age_ = 0;
-        ++grams_;
-    }
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient, T* probability) {
         const Index p = rows_.x.cols(), K = rows_.classes, step = p + 1;
@@ -317,8 +320,8 @@ private:
     const std::vector<double>& pi_;
     const SmoothOptions& options_;
     WorkEstimate work_;
-    double pass_ = 0, blocks_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
-    bool may_fill_ = false, report_ = false, is_diagonal_ = false;
+    double pass_ = 0, product_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
+    bool may_fill_ = false, report_ = false;
     std::vector<char> unseen_;
     ClassMetric metric_;
     Index passes_ = 0, grams_ = 0, age_ = 0;
@@ -414,7 +417,7 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         const double share = static_cast<double>(p) / static_cast<double>(plan.sample);
         MultinomialObjective<Matrix> start(some_rows, at, options.alpha, started ? 0.0 : 0.05 * share, pi, options);
         start.find_unseen();
-        start.share_metric(true);
+        start.product_metric(theta, true);
         if (!started) {
             QuasiNewtonControl rough = control;
             rough.decrement = 0.1 * share * static_cast<double>(K - 1);
@@ -423,11 +426,11 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
             const QuasiNewtonResult found = minimise(start, theta, rough);
             if (found.status == Status::not_finite || found.status == Status::interrupted) theta = origin;
         }
-        if (start.blocks_cost() < 20 * objective.pass_cost()) start.block_metric(theta);
+        if (start.product_cost() < 8 * objective.pass_cost()) start.product_metric(theta, true);
         objective.use(start.metric());
         s.sample = plan.sample;
     } else {
-        objective.share_metric(plan.factor);
+        objective.product_metric(theta, plan.factor);
     }
     objective.report();
     const QuasiNewtonResult found = minimise(objective, theta, control);
@@ -437,7 +440,9 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     s.iterations = found.iterations;
     s.passes = objective.passes();
     s.grams = objective.grams();
-    s.method = objective.metric().kind() == ClassMetric::Kind::full ? "newton" : "preconditioned lbfgs";
+    s.method = objective.metric().is_full()       ? "newton"
+               : objective.metric().is_diagonal() ? "lbfgs"
+                                                  : "preconditioned lbfgs";
     s.coef.resize(static_cast<std::size_t>(K * p));
     s.intercepts.assign(K, 0.0);
     for (Index k = 0; k < K; ++k) {
@@ -456,7 +461,7 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         for (Index k = 0; k < K; ++k) mean += s.coef[k * p + j] / static_cast<double>(K);
         for (Index k = 0; k < K; ++k) s.coef[k * p + j] -= mean;
     }
-    if (s.status == Status::stalled && found.certificate <= 1e4 * control.rounding) s.status = Status::converged;
+    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding)) s.status = Status::converged;
     const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
     if (ended && options.alpha == 0 && separates_classes(rows, at, found.step)) {
         s.status = Status::separated;

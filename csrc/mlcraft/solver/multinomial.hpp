@@ -3,9 +3,9 @@
 //
 //   sum w_i (logsumexp_k(eta_ik) - eta_iy_i) / sum w_i + alpha sum_k |b_k|^2 / 2,   eta_ik = c_k + x_i'b_k.
 //
-// L-BFGS in one of three metrics, each dearer and better than the one before: the Hessian without any column, in which
-// one Cholesky factor serves all classes (in the spirit of Böhning 1992); the diagonal blocks of the Hessian, a factor a
-// class; the Hessian (Newton's method). A sample of the rows is solved first.
+// L-BFGS in a metric: the product of a matrix over the classes and one, factorised, over the columns, which is the Hessian
+// where no column matters (in the spirit of Böhning 1992); or the Hessian itself where classes x columns is small
+// (Newton's method). A sample of the rows is solved first.
 #pragma once
 
 #include "mlcraft/solver/smooth.hpp"

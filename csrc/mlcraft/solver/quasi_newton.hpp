@@ -127,7 +127,7 @@ QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, con
         // a step whose slope is a tenth of the first one at most, and whose value is not above the start's
         double step = 1, low = 0, low_slope = slope, high = 0, high_slope = 0, trial_value = value, trial_slope = 0;
         bool good = false;
-        const double noise = 8 * control.rounding * std::abs(value);
+        const double noise = 200 * control.rounding * std::abs(value);
         for (int attempt = 0; attempt < 40; ++attempt) {
             for (std::size_t j = 0; j < size; ++j) trial[j] = theta[j] + step * direction[j];
             trial_value = objective.evaluate(trial, trial_gradient);
