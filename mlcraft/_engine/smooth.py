@@ -140,4 +140,3 @@ def fit_smooth(
         found.status,
         found.diverging,
     )
-

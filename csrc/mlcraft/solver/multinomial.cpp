@@ -43,20 +43,18 @@ double class_pass(const ClassRows<Matrix>& rows, const std::vector<double>& coef
     std::vector<double> sums =
         sum_over_rows(n, most, lanes, K * (p + 1) + 2, threads, [&](Index begin, Index count, double* out) {
             std::vector<T> eta(static_cast<std::size_t>(K * count)), shares(probability ? K * count : 0);
-            for (Index k = 0; k < K; ++k)
-                std::fill_n(eta.data() + k * count, count, static_cast<T>(intercept[k]));
+            for (Index k = 0; k < K; ++k) std::fill_n(eta.data() + k * count, count, static_cast<T>(intercept[k]));
             x.times_many(begin, count, v.data(), K, eta.data(), count);
-            const LossSums block = multinomial_block<T>(count, K, rows.y.slice(begin, count),
-                                                        rows.weight.slice(begin, count), eta.data(), count,
-                                                        probability ? shares.data() : nullptr);
+            const LossSums block =
+                multinomial_block<T>(count, K, rows.y.slice(begin, count), rows.weight.slice(begin, count), eta.data(),
+                                     count, probability ? shares.data() : nullptr);
             out[K * (p + 1)] += block.value;
             out[K * (p + 1) + 1] += block.weight;
             for (Index k = 0; k < K; ++k) {
                 double sum = 0;
                 for (Index i = 0; i < count; ++i) sum += static_cast<double>(eta[k * count + i]);
                 out[K * p + k] += sum;
-                if (probability)
-                    std::copy_n(shares.data() + k * count, count, probability + k * n + begin);
+                if (probability) std::copy_n(shares.data() + k * count, count, probability + k * n + begin);
             }
             x.transposed_times_many(begin, count, eta.data(), count, K, out);
         });
@@ -173,8 +171,8 @@ public:
     void report() { report_ = true; }
     bool interrupted() const { return interrupt_.stopped(); }
 
-    // The mean over rows of (diag(p) - p p') (x) x x' as a product of means: rows count by 1 - |p|^2, what their classes
-    // leave open. Exact where no column matters.
+    // The mean over rows of (diag(p) - p p') (x) x x' as a product of means: rows count by 1 - |p|^2, what their
+    // classes leave open. Exact where no column matters.
     void product_metric(const std::vector<double>& theta, bool factor) {
         const std::vector<T> probability = probabilities(theta);
         const Index n = rows_.x.rows(), K = rows_.classes;
@@ -196,10 +194,9 @@ public:
                 between[k * K + l] = between[l * K + k] = sum / std::max(total, 1e-300);
             }
         const SmoothPenalty penalty{alpha_ * static_cast<double>(K - 1), 0};  // the trace of C is 1
-        const Metric columns =
-            factor ? Metric(weighted_moments(rows_.x, open.data(), at_.intercept, options_.threads), weight_sum_, at_,
-                            penalty, unseen_, options_.threads)
-                   : Metric(at_, penalty, std::max(total / weight_sum_, 1e-12));
+        const Metric columns = factor ? Metric(weighted_moments(rows_.x, open.data(), at_.intercept, options_.threads),
+                                               weight_sum_, at_, penalty, unseen_, options_.threads)
+                                      : Metric(at_, penalty, std::max(total / weight_sum_, 1e-12));
         metric_.multiply(columns, inverse_of_contrasts(std::move(between), K));
         age_ = 0;
         ++grams_;
@@ -214,8 +211,7 @@ public:
         for (Index k = 0; k < K; ++k)
             for (Index l = 0; l <= k; ++l) {
                 const T *first = probability.data() + k * n, *second = probability.data() + l * n;
-                for (Index i = 0; i < n; ++i)
-                    hess[i] = weight(i) * first[i] * (k == l ? 1 - first[i] : second[i]);
+                for (Index i = 0; i < n; ++i) hess[i] = weight(i) * first[i] * (k == l ? 1 - first[i] : second[i]);
                 const Moments m = weighted_moments(rows_.x, hess.data(), at_.intercept, options_.threads);
                 put_block(m, k == l ? 1.0 : -1.0, lower.data() + k * step * size + l * step, size);
             }
@@ -461,7 +457,8 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         for (Index k = 0; k < K; ++k) mean += s.coef[k * p + j] / static_cast<double>(K);
         for (Index k = 0; k < K; ++k) s.coef[k * p + j] -= mean;
     }
-    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding)) s.status = Status::converged;
+    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding))
+        s.status = Status::converged;
     const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
     if (ended && options.alpha == 0 && separates_classes(rows, at, found.step)) {
         s.status = Status::separated;
@@ -476,8 +473,8 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     return s;
 }
 
-#define MLCRAFT_MULTINOMIAL(M)                                                                                     \
-    template SmoothSolution fit_multinomial<M>(const M&, VectorView<const M::value_type>,                          \
+#define MLCRAFT_MULTINOMIAL(M)                                                            \
+    template SmoothSolution fit_multinomial<M>(const M&, VectorView<const M::value_type>, \
                                                VectorView<const M::value_type>, Index, const SmoothOptions&);
 MLCRAFT_MULTINOMIAL(DenseMatrix<double>)
 MLCRAFT_MULTINOMIAL(DenseMatrix<float>)

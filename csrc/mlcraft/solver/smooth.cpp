@@ -271,7 +271,8 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
         if (options.fit_intercept) s.intercepts[0] -= at.mean[j] * s.coef[j];
     }
     // at the limit of the arithmetic the certificate is as small as it gets
-    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding)) s.status = Status::converged;
+    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding))
+        s.status = Status::converged;
     const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
     if (ended && options.alpha == 0 && options.loss == "logistic" && is_separating(rows, at, found.step)) {
         s.status = Status::separated;

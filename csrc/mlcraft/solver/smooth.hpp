@@ -25,9 +25,9 @@ struct SmoothOptions {
     double tol = 1e-9;
     Index max_iter = 1000;
     int threads = 1;
-    Index classes = 2;         // of the multinomial loss
-    std::vector<double> coef;  // start; empty: none
-    std::vector<double> intercepts;  // of the start; one element, or one a class
+    Index classes = 2;                                    // of the multinomial loss
+    std::vector<double> coef;                             // start; empty: none
+    std::vector<double> intercepts;                       // of the start; one element, or one a class
     std::function<bool(Index, double, double)> callback;  // (iteration, objective, certificate); true ends the fit
 };
 
