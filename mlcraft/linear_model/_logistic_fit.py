@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.array_api import to_numpy
+from mlcraft._engine.factor import Factor
 from mlcraft._engine.information import LikelihoodFit, remember_likelihood
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares, predict_linear
 from mlcraft._engine.smooth import SmoothFit, fit_smooth
@@ -211,7 +212,7 @@ class LogisticProblem:
             )
         return SmoothFit(init[0].copy(), init[1].copy(), np.nan, np.inf, 0, "none", "max_iter")
 
-    def least_norm(self, fit: SmoothFit) -> LeastSquaresFit | None:
+    def least_norm(self, fit: SmoothFit, factor: Factor | None = None) -> LeastSquaresFit | None:
         """
         Give dependent columns without a penalty the coefficients of smallest norm among those that fit as well.
 
@@ -219,6 +220,8 @@ class LogisticProblem:
         ----------
         fit : SmoothFit
             A solution; its coefficients are replaced if columns are dependent.
+        factor : Factor, optional
+            Of the information: if it has full rank, so have the columns.
 
         Returns
         -------
@@ -227,6 +230,8 @@ class LogisticProblem:
             a penalty, and where looking would cost more than the fit.
         """
         n, p = self.X.shape
+        if factor is not None and factor.rank >= p and bool(np.all(factor.scale > 0)):
+            return None
         if self.alpha != 0 or fit.status != "converged" or n * p**2 > AFFORDABLE:
             return None
         eta = predict_linear(self.X, fit.coef, fit.intercept)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from mlcraft._engine.array_api import foreign_namespace, give_back, to_numpy
-from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft._engine.least_squares import LeastSquaresFit, NonFiniteError
 from mlcraft._engine.smooth import SmoothFit
 from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import adopt_width, check_parameters, finite_or_explained
@@ -306,8 +306,7 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
             self._solve_listened(problem, rows, init)
             return
         fit = problem.fit(self.tol, self.max_iter, init, _print_progress if self.verbose > 0 else None)
-        dependent = problem.least_norm(fit)
-        self._store_fit(fit, rows, problem)
+        dependent = self._store_fit(fit, rows, problem)
         if fit.status != "converged" or dependent is not None:
             warn_about_logistic(self, fit, problem, dependent)
 
@@ -322,17 +321,20 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
         parts = self.solver == "lbfgs"  # the one that scikit-learn's callbacks see the iterations of
         tasks = IterationTasks(self, rows.X, labels, rows.weight, self.max_iter, attributes_after, parts)
         fit = problem.fit(self.tol, self.max_iter, init, tasks)
-        dependent = problem.least_norm(fit)
-        self._store_fit(fit, rows, problem)
+        dependent = self._store_fit(fit, rows, problem)
         tasks.close()
         if fit.status not in ("converged", "interrupted") or dependent is not None:
             warn_about_logistic(self, fit, problem, dependent)
 
-    def _store_fit(self, fit: SmoothFit, rows: LabelledRows, problem: LogisticProblem) -> None:
+    def _store_fit(self, fit: SmoothFit, rows: LabelledRows, problem: LogisticProblem) -> LeastSquaresFit | None:
+        """Set the fitted attributes; return what knows which columns are dependent, if some are."""
         self.classes_ = rows.classes
+        likelihood = problem.remember(fit, class_weights(self.class_weight, rows) if self.class_weight else None)
+        dependent = problem.least_norm(fit, likelihood.factor)
         self.__dict__.update(attributes_of(fit, self.solver))
         self.__dict__.pop("_kept", None)
-        self._likelihood = problem.remember(fit, class_weights(self.class_weight, rows) if self.class_weight else None)
+        self._likelihood = likelihood
+        return dependent
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class.
