@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold
 
 from mlcraft import _core, solve
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
+from mlcraft._engine.smooth import fit_smooth
 from mlcraft.linear_model import LinearRegression, RidgeCV
 
 rng = np.random.default_rng(0)
@@ -135,6 +136,33 @@ def wide_dependent_rows() -> tuple[np.ndarray, ...]:
     return least_squares(X, y, "qr")
 
 
+def logistic_fit(X, codes, loss: str = "logistic", **options) -> tuple[np.ndarray, ...]:
+    fit = fit_smooth(X, codes.astype(X.dtype), loss=loss, **options)
+    return (fit.coef, fit.intercept, np.array(fit.n_iter), np.array([fit.objective, fit.gradient_norm]))
+
+
+def logistic() -> tuple[np.ndarray, ...]:
+    X, y = problem(40_000, 20)
+    return logistic_fit(X, y + 3 * rng.standard_normal(len(y)) > 0, alpha=1e-4)
+
+
+def logistic_weighted_many_columns() -> tuple[np.ndarray, ...]:
+    X, y = problem(3_000, 150, dtype=np.float32)
+    weight = rng.random(len(y)).astype(np.float32)
+    return logistic_fit(X, y + 3 * rng.standard_normal(len(y)) > 0, alpha=1e-3, sample_weight=weight)
+
+
+def logistic_sparse() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((20_000, 5_000), density=0.003, rng=rng, format="csr")
+    return logistic_fit(X, rng.random(20_000) < 0.3, alpha=1e-4)
+
+
+def multinomial() -> tuple[np.ndarray, ...]:
+    X, y = problem(20_000, 30)
+    codes = np.digitize(y + 3 * rng.standard_normal(len(y)), [-5.0, 0.0, 5.0])
+    return logistic_fit(X, codes, "multinomial", n_classes=4, alpha=1e-4)
+
+
 def wide() -> tuple[np.ndarray, ...]:
     return least_squares(*problem(300, 2_000), "dual")
 
@@ -219,6 +247,10 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         single_precision_many_columns,
         sparse_rows,
         sparse_wide,
+        logistic,
+        logistic_weighted_many_columns,
+        logistic_sparse,
+        multinomial,
         nonnegative,
         nonnegative_many_columns,
         badly_conditioned,
