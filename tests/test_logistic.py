@@ -161,16 +161,18 @@ def test_start_does_not_matter():
     assert iterations <= 2, "the solution itself is where it started"
 
 
+@pytest.mark.parametrize("repeats", [1, 100, 5000])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_small_and_large_probabilities(dtype):
+def test_small_and_large_probabilities(dtype, repeats):
     """Both are accurate relative to themselves, and their logarithms are finite."""
     model = LogisticRegression().fit(np.array([[-1.0], [1.0]], dtype=dtype), [0, 1])
     model.coef_, model.intercept_ = np.ones((1, 1), dtype=dtype), np.zeros(1, dtype=dtype)
-    eta = np.array([-700.0, -50.0, -1.0, 0.0, 1.0, 50.0, 700.0], dtype=dtype)
+    eta = np.tile(np.array([-700.0, -50.0, -1.0, 0.0, 1.0, 50.0, 700.0], dtype=dtype), repeats)
     if dtype == np.float32:
         eta = np.clip(eta, -80, 80)
     exact = -np.logaddexp(np.longdouble(0), np.column_stack([eta, -eta]).astype(np.longdouble))
     rounding = 8 * np.finfo(dtype).eps
+    assert model.predict_proba(np.array([[-1e5], [1e5]], dtype=dtype)).tolist() == [[1, 0], [0, 1]]
     assert_allclose(model.predict_log_proba(eta[:, None]), exact.astype(float), rtol=rounding)
     assert_allclose(model.predict_proba(eta[:, None]), np.exp(exact).astype(float), rtol=100 * rounding)
 
