@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 from registry import STORAGES
 from sklearn.exceptions import ConvergenceWarning
 
-from mlcraft._engine import smooth
 from mlcraft.linear_model import LogisticRegression
 
 EXACT, SINGLE = 1e-8, 2e-5  # bounds on the gradient in columns of unit size, for float64 and float32
@@ -23,11 +22,7 @@ def fitted(case, X=None, **params):
     return model.fit(case.X if X is None else X, case.y, case.weight)
 
 
-PENDING = pytest.mark.xfail(hasattr(smooth, "_multinomial"), reason="the multinomial solver is a stand-in")
-JUDGED = [pytest.param(name, marks=[PENDING] if name == "three_classes_scaled" else []) for name in CASES]
-
-
-@pytest.mark.parametrize("name", JUDGED)
+@pytest.mark.parametrize("name", CASES)
 def test_certificate(name):
     case = CASES[name]()
     model = fitted(case)

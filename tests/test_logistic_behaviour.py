@@ -22,7 +22,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 import mlcraft.linear_model as ours
-from mlcraft._engine import smooth
 from mlcraft.exceptions import CollinearityWarning, SeparationWarning
 from mlcraft.linear_model import LogisticRegression
 from mlcraft.linear_model._labels import encode_labels, known_labels
@@ -31,7 +30,6 @@ from mlcraft.model_file import load_model, save_model
 pytestmark = pytest.mark.skipif(
     parse_version(sklearn.__version__) < parse_version("1.9"), reason="the behaviour is that of scikit-learn 1.9"
 )
-multinomial_engine = pytest.mark.xfail(hasattr(smooth, "_multinomial"), reason="the multinomial solver is a stand-in")
 X, y = drawn(n=60)
 Z, three = drawn(n=90, classes=3)
 
@@ -296,7 +294,6 @@ def test_a_class_without_weight_is_named():
     assert set(LogisticRegression(class_weight={0: 0.0}).fit(X, y).predict(X)) == {1}
 
 
-@multinomial_engine
 def test_separation_of_three_classes():
     labels = np.digitize(Z[:, 1], [-0.5, 0.5])
     with pytest.warns(SeparationWarning):
@@ -446,7 +443,7 @@ class Listener:
         self.closed += 1
 
 
-@pytest.mark.parametrize("labels", [three > 0, pytest.param(three, marks=multinomial_engine)], ids=["two", "three"])
+@pytest.mark.parametrize("labels", [three > 0, three], ids=["two", "three"])
 def test_callbacks_see_every_iteration(labels):
     listener = Listener()
     model = LogisticRegression().set_callbacks(listener).fit(Z, labels)
