@@ -142,6 +142,7 @@ void register_influence(py::module_& m);
 void register_stats(py::module_& m);
 void register_ridge_path(py::module_& m);
 void register_smooth(py::module_& m);
+void register_svm(py::module_& m);
 void register_system(py::module_& m);
 
 }  // namespace mlcraft::bind

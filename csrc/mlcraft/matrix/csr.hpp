@@ -140,6 +140,12 @@ public:
         }
         return sum;
     }
+    double row_squared_norm(Index i) const {  // of a row without repeated indices
+        double sum = 0;
+        for (I k = start_[i]; k < start_[i + 1]; ++k)
+            sum += static_cast<double>(values_[k]) * static_cast<double>(values_[k]);
+        return sum;
+    }
     template <class V>
     double row_dot(Index i, const V* v) const {
         double sum = 0;

@@ -149,12 +149,24 @@ public:
             sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
         return sum;
     }
+    double row_squared_norm(Index i) const {
+        double sum = 0;
+        for (Index j = 0; j < view_.cols; ++j)
+            sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
+        return sum;
+    }
     double row_dot(Index i, const T* v) const {
         double sum = 0;
+        if constexpr (std::is_same_v<T, double>)  // in float the kernel's sum would be float
+            if (view_.col_stride == 1) {
+                simd::kernels().of<T>().dots(&view_(i, 0), view_.row_stride, 1, view_.cols, v, &sum);
+                return sum;
+            }
         for (Index j = 0; j < view_.cols; ++j) sum += static_cast<double>(view_(i, j)) * static_cast<double>(v[j]);
         return sum;
     }
     void row_axpy(Index i, T a, T* v) const {
+        if (view_.col_stride == 1) return simd::kernels().of<T>().rank_one(&view_(i, 0), view_.cols, &a, 1, v, 0);
         for (Index j = 0; j < view_.cols; ++j) v[j] += a * view_(i, j);
     }
 

@@ -1,0 +1,59 @@
+#include "arrays.hpp"
+#include "mlcraft/solver/box_interior_point.hpp"
+#include "mlcraft/solver/dual_coordinate_descent.hpp"
+
+namespace mlcraft::bind {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+// y, lower, upper, and a start or nothing; epsilon, bias, tol; method, iterations, seed.
+using BoxData = std::tuple<Doubles, Doubles, Doubles, std::optional<Doubles>>;
+using BoxNumbers = std::tuple<double, double, double>;
+using BoxPlan = std::tuple<std::string, Index, std::uint64_t>;
+
+template <class Matrix>
+py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan) {
+    const auto& [y, lower, upper, given] = data;
+    const auto& [epsilon, bias, tol] = numbers;
+    const auto& [method, max_iter, seed] = plan;
+    const Index n = x.rows();
+    std::vector<double> start;
+    if (given) start.assign(given->data(), given->data() + given->size());
+    if (y.size() != n || lower.size() != n || upper.size() != n || (given && given->size() != n))
+        throw py::value_error("y, lower, upper and start need an element for each row of X");
+    const BoxDual<Matrix> problem{x, {y.data(), n, 1}, {lower.data(), n, 1}, {upper.data(), n, 1}, epsilon, bias};
+    BoxSolution s;
+    {
+        const py::gil_scoped_release release;
+        const CallScope scope;
+        const BoxOptions options{tol, max_iter, seed, available_threads()};
+        s = method == "interior_point" ? box_interior_point(problem, options)
+                                       : dual_coordinate_descent(problem, start, options);
+    }
+    raise_if_interrupted(s.status);
+    return py::make_tuple(to_array<double>(s.coef, {static_cast<Index>(s.coef.size())}), to_array<double>(s.dual, {n}),
+                          s.objective, s.gap, s.iterations, status_name(s.status));
+}
+
+}  // namespace
+
+void register_svm(py::module_& m) {
+    m.def(
+        "box_dual",
+        [](const py::object& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan) -> py::tuple {
+            const auto solve = [&](const auto& matrix) -> py::tuple {
+                using Matrix = std::decay_t<decltype(matrix)>;
+                if constexpr (std::is_same_v<typename Matrix::value_type, double>)
+                    return solve_box(matrix, data, numbers, plan);
+                else
+                    throw py::type_error("X must be float64");
+            };
+            return py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), solve)
+                                                : visit_sparse<CsrMatrix>(x, solve);
+        },
+        py::arg("x"), py::arg("data"), py::arg("numbers"), py::arg("plan"),
+        "Losses of two slopes: coef with the bias last, dual, objective, duality gap, iterations, status.");
+}
+
+}  // namespace mlcraft::bind

@@ -1,0 +1,101 @@
+// Linear models whose loss has two slopes (hinge, epsilon-insensitive, quantile) and an L2 penalty, by their dual:
+//
+//   minimise over w      P(w) = |w|^2 / 2 + sum_i max { b (y_i - w'z_i) - epsilon |b| : lower_i <= b <= upper_i },
+//   maximise over b      D(b) = sum_i (y_i b_i - epsilon |b_i|) - |w|^2 / 2,  w = sum_i b_i z_i,  in the same boxes,
+//
+// z_i = (x_i, bias), the last element there when bias > 0. Hinge with y of -1 and 1: the box lies between 0 and y_i
+// C_i, epsilon = 0. Epsilon-insensitive: -C_i to C_i. Quantile tau: C_i (tau - 1) to C_i tau. A row whose box is empty
+// of choice (lower = upper = 0) is as if it were not there.
+//
+// For w = sum b_i z_i the duality gap P(w) - D(b) is the sum over rows of
+//   max { b (y_i - eta_i) - epsilon |b| } - (b_i (y_i - eta_i) - epsilon |b_i|) >= 0,  eta_i = w'z_i,
+// which has no cancellation; by strong convexity |w - w*|^2 <= 2 (P - D).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "mlcraft/core/threads.hpp"
+#include "mlcraft/core/types.hpp"
+
+namespace mlcraft {
+
+template <class Matrix>
+struct BoxDual {
+    const Matrix& x;
+    VectorView<const double> y, lower, upper;  // lower <= 0 <= upper
+    double epsilon = 0;
+    double bias = 0;
+
+    Index width() const { return x.cols() + (bias > 0 ? 1 : 0); }
+
+    // What row i adds to P where its residual y_i - eta_i is r.
+    double loss(Index i, double r) const { return std::max({upper[i] * (r - epsilon), lower[i] * (r + epsilon), 0.0}); }
+    // What it adds to the gap besides.
+    double gap(Index i, double r, double b) const { return loss(i, r) - (b * r - epsilon * std::abs(b)); }
+};
+
+struct BoxOptions {
+    double tol = 1e-6;  // on the gap, relative to P
+    Index max_iter = 1000;
+    std::uint64_t seed = 0;
+    int threads = 1;
+};
+
+struct BoxSolution {
+    std::vector<double> coef;  // w: the features, then the bias
+    std::vector<double> dual;  // b
+    double objective = 0;      // P(w), with w made from b on all rows
+    double gap = 0;            // P(w) - D(b)
+    Index iterations = 0;
+    Status status = Status::max_iter;
+};
+
+// Runs body(begin, count, sums) over blocks of rows, lane by lane; each lane has its own sums, added in order.
+template <class Matrix, class Body>
+std::vector<double> box_sums(const Matrix& x, Index sums, int threads, Body&& body) {
+    const Index n = x.rows(), rows = x.block_rows(), blocks = (n + rows - 1) / rows, lanes = sum_lanes(n);
+    std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
+    parallel_tasks(lanes, threads, [&](Index lane) {
+        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
+            body(b * rows, std::min(rows, n - b * rows), parts.data() + lane * sums);
+    });
+    for (Index lane = 1; lane < lanes; ++lane)
+        for (Index j = 0; j < sums; ++j) parts[j] += parts[lane * sums + j];
+    parts.resize(static_cast<std::size_t>(sums));
+    return parts;
+}
+
+// sum_i r_i z_i
+template <class Matrix>
+std::vector<double> box_transposed_times(const BoxDual<Matrix>& problem, const double* r, int threads) {
+    return box_sums(problem.x, problem.width(), threads, [&](Index begin, Index count, double* out) {
+        problem.x.transposed_times(begin, count, r + begin, out);
+        if (problem.bias > 0)
+            for (Index i = begin; i < begin + count; ++i) out[problem.x.cols()] += problem.bias * r[i];
+    });
+}
+
+// w, the objective and the gap that belong to solution.dual, from all rows; eta = Z w.
+template <class Matrix>
+void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* eta, int threads) {
+    solution.coef = box_transposed_times(problem, solution.dual.data(), threads);
+    const double offset = problem.bias > 0 ? problem.bias * solution.coef.back() : 0.0;
+    const std::vector<double> sums = box_sums(problem.x, 2, threads, [&](Index begin, Index count, double* out) {
+        std::fill(eta + begin, eta + begin + count, offset);
+        problem.x.times(begin, count, solution.coef.data(), eta + begin);
+        for (Index i = begin; i < begin + count; ++i) {
+            const double r = problem.y[i] - eta[i];
+            out[0] += problem.loss(i, r);
+            out[1] += problem.gap(i, r, solution.dual[i]);
+        }
+    });
+    double squares = 0;
+    for (double v : solution.coef) squares += v * v;
+    solution.objective = sums[0] + squares / 2;
+    solution.gap = std::isfinite(solution.objective) ? std::max(sums[1], 0.0) : solution.objective - solution.objective;
+}
+
+}  // namespace mlcraft
