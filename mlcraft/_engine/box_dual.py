@@ -32,7 +32,7 @@ class BoxFit:
     intercept : float
         Zero without bias.
     dual : ndarray of shape (n_samples,)
-        The point of the boxes that proves it: ``coef = X.T @ dual``, ``intercept = bias**2 * dual.sum()``.
+        The point of the boxes that proves it; ``X.T @ dual`` is `coef`, up to the gap.
     objective : float
         ``(|coef|^2 + (intercept / bias)^2) / 2`` and the losses.
     gap : float

@@ -7,9 +7,9 @@
 // C_i, epsilon = 0. Epsilon-insensitive: -C_i to C_i. Quantile tau: C_i (tau - 1) to C_i tau. A row whose box is empty
 // of choice (lower = upper = 0) is as if it were not there.
 //
-// For w = sum b_i z_i the duality gap P(w) - D(b) is the sum over rows of
-//   max { b (y_i - eta_i) - epsilon |b| } - (b_i (y_i - eta_i) - epsilon |b_i|) >= 0,  eta_i = w'z_i,
-// which has no cancellation; by strong convexity |w - w*|^2 <= 2 (P - D).
+// For any w, and v = sum b_i z_i, the duality gap P(w) - D(b) is
+//   |w - v|^2 / 2 + sum_i max { b (y_i - eta_i) - epsilon |b| } - (b_i (y_i - eta_i) - epsilon |b_i|),  eta_i = w'z_i,
+// in which no term is negative: nothing cancels. By strong convexity |w - w*|^2 <= 2 (P - D).
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,7 @@ struct BoxOptions {
 struct BoxSolution {
     std::vector<double> coef;  // w: the features, then the bias
     std::vector<double> dual;  // b
-    double objective = 0;      // P(w), with w made from b on all rows
+    double objective = 0;      // P(w)
     double gap = 0;            // P(w) - D(b)
     Index iterations = 0;
     Status status = Status::max_iter;
@@ -78,24 +78,31 @@ std::vector<double> box_transposed_times(const BoxDual<Matrix>& problem, const d
     });
 }
 
-// w, the objective and the gap that belong to solution.dual, from all rows; eta = Z w.
+// The objective and the gap of solution.coef and solution.dual, from all rows. Sets eta = Z w and away = v - w.
 template <class Matrix>
-void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* eta, int threads) {
-    solution.coef = box_transposed_times(problem, solution.dual.data(), threads);
-    const double offset = problem.bias > 0 ? problem.bias * solution.coef.back() : 0.0;
+void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* eta, std::vector<double>& away,
+                 int threads) {
+    const std::vector<double>& w = solution.coef;
+    const double offset = problem.bias > 0 ? problem.bias * w.back() : 0.0;
     const std::vector<double> sums = box_sums(problem.x, 2, threads, [&](Index begin, Index count, double* out) {
         std::fill(eta + begin, eta + begin + count, offset);
-        problem.x.times(begin, count, solution.coef.data(), eta + begin);
+        problem.x.times(begin, count, w.data(), eta + begin);
         for (Index i = begin; i < begin + count; ++i) {
             const double r = problem.y[i] - eta[i];
             out[0] += problem.loss(i, r);
             out[1] += problem.gap(i, r, solution.dual[i]);
         }
     });
-    double squares = 0;
-    for (double v : solution.coef) squares += v * v;
+    away = box_transposed_times(problem, solution.dual.data(), threads);
+    double squares = 0, distance = 0;
+    for (std::size_t j = 0; j < w.size(); ++j) {
+        away[j] -= w[j];
+        squares += w[j] * w[j];
+        distance += away[j] * away[j];
+    }
     solution.objective = sums[0] + squares / 2;
-    solution.gap = std::isfinite(solution.objective) ? std::max(sums[1], 0.0) : solution.objective - solution.objective;
+    solution.gap = sums[1] + distance / 2;
+    if (!std::isfinite(solution.objective + solution.gap)) solution.status = Status::not_finite;
 }
 
 }  // namespace mlcraft

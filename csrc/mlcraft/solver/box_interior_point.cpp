@@ -196,20 +196,20 @@ private:
                     out[1] += p_.gap(i, r, dual(i));
                 }
             });
-        double squares = 0;
+        double squares = 0, distance = 0;
         for (double v : solution_.coef) squares += v * v;
+        for (double v : rest_) distance += v * v;
         objective_ = sums[0] + squares / 2;
-        gap_ = sums[1];
+        gap_ = sums[1] + distance / 2;
         products_ = sums[2];
     }
 
     // The certificate of the present point; the best such point is what is returned.
     void settle(Status status) {
         for (Index i = 0; i < n_; ++i) solution_.dual[i] = dual(i);
-        certify_box(p_, solution_, eta_.data(), options_.threads);
+        solution_.status = status;
+        certify_box(p_, solution_, eta_.data(), rest_, options_.threads);
         if (best_.dual.empty() || solution_.gap < best_.gap) best_ = solution_;
-        std::fill(rest_.begin(), rest_.end(), 0.0);
-        solution_.status = std::isfinite(solution_.objective) ? status : Status::not_finite;
     }
 
     bool finished() {
@@ -288,7 +288,7 @@ private:
     const Index n_, sides_;
     std::vector<BoxPart> parts_;
     std::vector<double> eta_, change_, theta_, right_, longest_, direction_;
-    std::vector<double> rest_;  // Z'b - w, zero after the first whole step
+    std::vector<double> rest_;  // Z'b - w
     NewtonMatrix<Matrix> newton_;
     double number_ = 0, objective_ = 0, gap_ = 0, products_ = 0;
     BoxSolution solution_, best_;

@@ -21,52 +21,56 @@ public:
         : p_(problem), options_(options), n_(problem.x.rows()), squares_(n_), eta_(n_) {
         solution_.dual = start;
         solution_.dual.resize(n_, 0.0);
-        for (Index i = 0; i < n_; ++i) squares_[i] = p_.x.row_squared_norm(i) + p_.bias * p_.bias;
-        certify_box(p_, solution_, eta_.data(), options_.threads);
-        for (Index i = 0; i < n_; ++i)
+        for (Index i = 0; i < n_; ++i) {
+            squares_[i] = p_.x.row_squared_norm(i) + p_.bias * p_.bias;
             if (squares_[i] == 0)  // eta is zero whatever is done: the best element of the box
                 solution_.dual[i] = p_.y[i] > p_.epsilon ? p_.upper[i] : p_.y[i] < -p_.epsilon ? p_.lower[i] : 0.0;
             else if (p_.lower[i] < p_.upper[i])
                 rows_.push_back(i);
+        }
     }
 
     BoxSolution run() {
-        certify_box(p_, solution_, eta_.data(), options_.threads);
-        Index active = static_cast<Index>(rows_.size()), check = 4;
+        const auto all = static_cast<Index>(rows_.size());
+        Index active = all, check = 4;
         double settled = 0.1;  // largest violation, relative to the first, at which the active rows count as solved
         double first = 0, bound = INFINITY;
-        while (!finished()) {
-            if (solution_.iterations >= options_.max_iter) return solution_;
+        for (certify(); !finished(); ++solution_.iterations) {
+            if (solution_.iterations >= options_.max_iter) break;
             const double violation = epoch(active, bound);
             if (interrupt_.stopped()) {
                 solution_.status = Status::interrupted;
-                return solution_;
+                break;
             }
-            if (++solution_.iterations == 1) first = violation;
+            if (solution_.iterations == 0) first = violation;
             bound = violation > 0 ? violation : INFINITY;
-            const bool solved = violation <= settled * first;
-            if (!solved && solution_.iterations < check) continue;
+            const bool solved = violation <= settled * first, last = solution_.iterations + 1 == options_.max_iter;
+            if (!solved && !last && solution_.iterations < check) continue;
             check = solution_.iterations + std::max<Index>(4, solution_.iterations / 4);
-            certify_box(p_, solution_, eta_.data(), options_.threads);
+            certify();
             if (!solved) continue;
-            if (violation <= 1e-15 * first && active == static_cast<Index>(rows_.size()) && !finished()) {
+            if (violation <= 1e-15 * first && active == all && solution_.gap > options_.tol * solution_.objective) {
                 solution_.status = Status::stalled;
-                return solution_;
+                break;
             }
             settled = std::max(settled * 0.1, 1e-15);
-            active = static_cast<Index>(rows_.size());
+            active = all;
             bound = INFINITY;
         }
         return solution_;
     }
 
 private:
+    // With w made from b anew.
+    void certify() {
+        solution_.coef = box_transposed_times(p_, solution_.dual.data(), options_.threads);
+        certify_box(p_, solution_, eta_.data(), away_, options_.threads);
+        certified_ = true;
+    }
+
     bool finished() {
-        if (!std::isfinite(solution_.objective)) {
-            solution_.status = Status::not_finite;
-            return true;
-        }
-        if (solution_.gap > options_.tol * solution_.objective) return false;
+        if (solution_.status == Status::not_finite) return true;
+        if (!certified_ || solution_.gap > options_.tol * solution_.objective) return false;
         solution_.status = Status::converged;
         return true;
     }
@@ -75,6 +79,7 @@ private:
     double epoch(Index& active, double bound) {
         const auto turn = static_cast<std::uint64_t>(solution_.iterations) << 32;
         std::uint64_t drawn = 0;
+        certified_ = false;
         double largest = 0;
         for (Index k = 0; k < active; ++k) {
             if ((k & 63) == 0 && interrupt_.poll()) break;
@@ -113,7 +118,8 @@ private:
     const BoxDual<Matrix>& p_;
     const BoxOptions& options_;
     const Index n_;
-    std::vector<double> squares_, eta_;
+    std::vector<double> squares_, eta_, away_;
+    bool certified_ = false;   // the gap is that of the present point
     std::vector<Index> rows_;  // the active ones first
     BoxSolution solution_;
     InterruptPoll interrupt_;
