@@ -17,6 +17,7 @@ COMMANDS = {
     "accuracy": ("accuracy", "correct digits on certified problems"),
     "ridge_cv": ("ridge_cv", "ridge regression that chooses its penalty, beside scikit-learn"),
     "logistic": ("logistic", "logistic and multinomial regression to a given suboptimality, beside all peers"),
+    "svm": ("svm", "support vector machines at equal accuracy, beside scikit-learn"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }
 

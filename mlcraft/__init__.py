@@ -1,7 +1,7 @@
 """
 Linear models that are fast and say how sure they are.
 
-``mlcraft.linear_model`` holds estimators with the names, parameters and behaviour of scikit-learn's;
+``mlcraft.linear_model`` and ``mlcraft.svm`` hold estimators with the names, parameters and behaviour of scikit-learn's;
 ``mlcraft.solve`` is the functional front for other tools; ``mlcraft.jit`` holds readable twins of the compiled kernels.
 """
 
@@ -16,7 +16,7 @@ from mlcraft._system import get_include, show_versions
 from mlcraft.solve import Solution, solve  # at once: the function hides the module of this name
 
 if TYPE_CHECKING:
-    from mlcraft import datasets, jit, linear_model, plots
+    from mlcraft import datasets, jit, linear_model, plots, svm
     from mlcraft.model_file import ModelFileError, load_model, save_model
     from mlcraft.moments import Moments
 
@@ -37,6 +37,7 @@ __all__ = [
     "set_config",
     "show_versions",
     "solve",
+    "svm",
 ]
 
 # Imported on first use: `import mlcraft` takes no time and loads neither Numba nor a plotting library.
@@ -49,6 +50,7 @@ _LAZY = {
     "plots": ("mlcraft.plots", None),
     "load_model": ("mlcraft.model_file", "load_model"),
     "save_model": ("mlcraft.model_file", "save_model"),
+    "svm": ("mlcraft.svm", None),
 }
 
 

@@ -159,12 +159,16 @@ def _version() -> str:
         return "(not installed)"
 
 
+def _class_of(kind: str) -> Any:
+    from mlcraft import linear_model, svm
+
+    return getattr(svm if kind in svm.__all__ else linear_model, kind)
+
+
 def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     """Describe an estimator in JSON; its arrays go to `arrays`."""
-    from mlcraft import linear_model
-
     kind = type(model).__name__
-    if kind not in _ESTIMATORS or type(model) is not getattr(linear_model, kind):
+    if kind not in _ESTIMATORS or type(model) is not _class_of(kind):
         known = ", ".join(_ESTIMATORS)
         raise ModelFileError(f"cannot store a {type(model).__qualname__}; model files hold mlcraft's {known}")
     if not hasattr(model, "coef_"):
@@ -225,8 +229,6 @@ def _pack_texts(name: str, value: NDArray[Any]) -> dict[str, Any]:
 
 def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
     """Rebuild an estimator from its description."""
-    from mlcraft import linear_model
-
     if not isinstance(description, dict):
         raise ModelFileError("it does not describe an estimator")
     kind, params, attributes = (description.get(key) for key in ("class", "params", "attributes"))
@@ -234,7 +236,7 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
         raise ModelFileError(f"it holds an estimator this version does not know: {str(kind)[:80]!r}")
     if not isinstance(params, dict) or not isinstance(attributes, dict):
         raise ModelFileError("it does not describe an estimator")
-    estimator = getattr(linear_model, kind)()
+    estimator = _class_of(kind)()
     unknown = [*(set(params) - set(estimator.get_params(deep=False))), *(set(attributes) - set(_ATTRIBUTES))]
     if unknown:
         raise ModelFileError(f"a {kind} has no parameter or attribute {str(unknown[0])[:80]!r}")

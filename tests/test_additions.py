@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import registry
 import sklearn.linear_model
+import sklearn.svm
 
-from mlcraft import linear_model, model_file
+from mlcraft import linear_model, model_file, svm
 from mlcraft._engine.smooth import LOSSES
 
 HERE = Path(__file__).parent
@@ -59,12 +60,14 @@ def test_solver_names_what_it_solves(name):
 
 
 OURS_ALONE = {"FirthLogisticRegression"}  # what scikit-learn lacks
-ESTIMATORS = [name for name in linear_model.__all__ if inspect.isclass(getattr(linear_model, name))]
+ROOMS = {linear_model: sklearn.linear_model, svm: sklearn.svm}
+ESTIMATORS = {name: room for room in ROOMS for name in room.__all__ if inspect.isclass(getattr(room, name))}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimator_is_checked_stored_and_a_drop_in(name):
-    ours, theirs = getattr(linear_model, name), getattr(sklearn.linear_model, name, None)
+    room = ESTIMATORS[name]
+    ours, theirs = getattr(room, name), getattr(ROOMS[room], name, None)
     assert f"{name}()" in text(HERE / "test_sklearn_suite.py"), "scikit-learn's estimator checks do not run on it"
     assert name in model_file._ESTIMATORS, "model files do not hold it"
     if theirs is None:

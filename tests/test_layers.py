@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
     "evaluation": frozenset({"exceptions"}),  # arrays and scikit-learn's protocol only
     "explore": frozenset({"exceptions"}),
-    "model_file": frozenset({"_engine", "_model_container", "exceptions", "linear_model"}),
+    "model_file": frozenset({"_engine", "_model_container", "exceptions", "linear_model", "svm"}),
     "cli": EVERYTHING,
     "__init__": EVERYTHING,
     "__main__": EVERYTHING,

@@ -1,5 +1,5 @@
 #include "arrays.hpp"
-#include "mlcraft/solver/box_interior_point.hpp"
+#include "mlcraft/solver/box_rounds.hpp"
 #include "mlcraft/solver/dual_coordinate_descent.hpp"
 
 namespace mlcraft::bind {
@@ -27,8 +27,8 @@ py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numb
     {
         const py::gil_scoped_release release;
         const CallScope scope;
-        const BoxOptions options{tol, max_iter, seed, available_threads()};
-        s = method == "interior_point" ? box_interior_point(problem, options)
+        const BoxOptions options{tol, 0, max_iter, seed, available_threads()};
+        s = method == "interior_point" ? box_by_rounds(problem, options)
                                        : dual_coordinate_descent(problem, start, options);
     }
     raise_if_interrupted(s.status);

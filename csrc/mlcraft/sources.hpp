@@ -22,6 +22,7 @@
 #include "mlcraft/moments/update.cpp"
 #include "mlcraft/simd/dispatch.cpp"
 #include "mlcraft/solver/box_interior_point.cpp"
+#include "mlcraft/solver/box_rounds.cpp"
 #include "mlcraft/solver/conjugate_gradient.cpp"
 #include "mlcraft/solver/dependence.cpp"
 #include "mlcraft/solver/dual_coordinate_descent.cpp"

@@ -1,7 +1,7 @@
 """A pytest plugin (`-p swap_linear_models`): scikit-learn's tests get mlcraft's linear models.
 
-The public names in `sklearn.linear_model` are replaced before scikit-learn's tests are imported.  Its private
-modules keep the genuine classes, so that scikit-learn's other estimators work as for any user.  Tests that
+The public names in `sklearn.linear_model` and `sklearn.svm` are replaced before scikit-learn's tests are imported.
+Its private modules keep the genuine classes, so that scikit-learn's other estimators work as for any user.  Tests that
 name none of the replaced ones are left out.
 """
 
@@ -10,12 +10,16 @@ import re
 from functools import wraps
 
 import pytest
-import sklearn.linear_model as theirs
+import sklearn.linear_model
+import sklearn.svm
 
-import mlcraft.linear_model as ours
+import mlcraft.linear_model
+import mlcraft.svm
 
-NAMED = re.compile(rf"\b({'|'.join(ours.__all__)})\b")
-calls = dict.fromkeys(ours.__all__, 0)
+ROOMS = ((mlcraft.linear_model, sklearn.linear_model), (mlcraft.svm, sklearn.svm))
+NAMES = [name for ours, theirs in ROOMS for name in ours.__all__ if hasattr(theirs, name)]
+NAMED = re.compile(rf"\b({'|'.join(NAMES)})\b")
+calls = dict.fromkeys(NAMES, 0)
 
 
 def counted(name, function):
@@ -30,13 +34,14 @@ def counted(name, function):
 
 
 def pytest_configure():
-    for name in ours.__all__:
-        replacement = getattr(ours, name)
-        if isinstance(replacement, type):
-            replacement.fit = counted(name, replacement.fit)
-        else:
-            replacement = counted(name, replacement)
-        setattr(theirs, name, replacement)
+    for ours, theirs in ROOMS:
+        for name in set(ours.__all__) & set(NAMES):
+            replacement = getattr(ours, name)
+            if isinstance(replacement, type):
+                replacement.fit = counted(name, replacement.fit)
+            else:
+                replacement = counted(name, replacement)
+            setattr(theirs, name, replacement)
 
 
 def names_ours(item):

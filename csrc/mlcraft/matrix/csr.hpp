@@ -140,6 +140,25 @@ public:
         }
         return sum;
     }
+    // Some rows in memory of their own.
+    struct RowCopy {
+        std::vector<T> values;
+        std::vector<I> indices, start;
+        Index cols;
+        CsrMatrix matrix() const {
+            return {values.data(), indices.data(), start.data(), static_cast<Index>(start.size()) - 1, cols};
+        }
+    };
+    RowCopy copy_rows(const std::vector<Index>& rows) const {
+        RowCopy copy{{}, {}, {I(0)}, cols_};
+        for (const Index i : rows) {
+            copy.values.insert(copy.values.end(), values_ + start_[i], values_ + start_[i + 1]);
+            copy.indices.insert(copy.indices.end(), indices_ + start_[i], indices_ + start_[i + 1]);
+            copy.start.push_back(static_cast<I>(copy.values.size()));
+        }
+        return copy;
+    }
+
     double row_squared_norm(Index i) const {  // of a row without repeated indices
         double sum = 0;
         for (I k = start_[i]; k < start_[i + 1]; ++k)

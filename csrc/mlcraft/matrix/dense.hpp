@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "mlcraft/core/types.hpp"
 #include "mlcraft/simd/kernels.hpp"
@@ -149,6 +150,20 @@ public:
             sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
         return sum;
     }
+    // Some rows in memory of their own.
+    struct RowCopy {
+        std::vector<T> values;
+        Index rows, cols;
+        DenseMatrix matrix() const { return DenseMatrix({values.data(), rows, cols, cols, 1}); }
+    };
+    RowCopy copy_rows(const std::vector<Index>& rows) const {
+        RowCopy copy{{}, static_cast<Index>(rows.size()), cols()};
+        copy.values.reserve(rows.size() * static_cast<std::size_t>(cols()));
+        for (const Index i : rows)
+            for (Index j = 0; j < cols(); ++j) copy.values.push_back(view_(i, j));
+        return copy;
+    }
+
     double row_squared_norm(Index i) const {
         double sum = 0;
         for (Index j = 0; j < view_.cols; ++j)

@@ -28,17 +28,23 @@ struct BoxDual {
     VectorView<const double> y, lower, upper;  // lower <= 0 <= upper
     double epsilon = 0;
     double bias = 0;
+    const double* fixed = nullptr;  // sum b_i z_i over rows of which b is settled, part of v but not of the rows here
 
     Index width() const { return x.cols() + (bias > 0 ? 1 : 0); }
 
     // What row i adds to P where its residual y_i - eta_i is r.
     double loss(Index i, double r) const { return std::max({upper[i] * (r - epsilon), lower[i] * (r + epsilon), 0.0}); }
+    // The b that attains it.
+    double best(Index i, double r) const {
+        return r > epsilon ? upper[i] : r < -epsilon || epsilon == 0 ? lower[i] : 0.0;
+    }
     // What it adds to the gap besides.
     double gap(Index i, double r, double b) const { return loss(i, r) - (b * r - epsilon * std::abs(b)); }
 };
 
 struct BoxOptions {
     double tol = 1e-6;  // on the gap, relative to P
+    double enough = 0;  // or this much of it
     Index max_iter = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
@@ -96,7 +102,7 @@ void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* 
     away = box_transposed_times(problem, solution.dual.data(), threads);
     double squares = 0, distance = 0;
     for (std::size_t j = 0; j < w.size(); ++j) {
-        away[j] -= w[j];
+        away[j] += (problem.fixed != nullptr ? problem.fixed[j] : 0.0) - w[j];
         squares += w[j] * w[j];
         distance += away[j] * away[j];
     }

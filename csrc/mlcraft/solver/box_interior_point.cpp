@@ -96,8 +96,8 @@ struct BoxPart {
 template <class Matrix>
 class BoxInteriorPoint {
 public:
-    BoxInteriorPoint(const BoxDual<Matrix>& problem, const BoxOptions& options)
-        : p_(problem), options_(options), n_(problem.x.rows()), sides_(problem.epsilon > 0 ? 2 : 1),
+    BoxInteriorPoint(const BoxDual<Matrix>& problem, const BoxOptions& options, const std::vector<double>& near)
+        : p_(problem), options_(options), near_(near), n_(problem.x.rows()), sides_(problem.epsilon > 0 ? 2 : 1),
           parts_(static_cast<std::size_t>(n_ * sides_)), eta_(n_), change_(n_), theta_(n_), right_(n_),
           longest_(static_cast<std::size_t>((n_ + problem.x.block_rows() - 1) / problem.x.block_rows())),
           newton_(problem, options.threads) {}
@@ -147,29 +147,30 @@ private:
             if (lower(i, side) < upper(i, side)) body(parts_[i * sides_ + side], side);
     }
 
-    // b in the middle of the boxes but w = 0, so that neither is far off however many rows there are; the multipliers
-    // such that their products with the distances are of one size.
+    // b in the middle of the boxes but w = 0, or near the solution, so that neither is far off however many rows there
+    // are; the multipliers such that their products with the distances are of one size.
     void start() {
+        solution_.dual.resize(n_);
+        for (Index i = 0; i < n_; ++i) solution_.dual[i] = (p_.lower[i] + p_.upper[i]) / 2;
+        solution_.coef = near_;
+        solution_.coef.resize(p_.width(), 0.0);
+        certify_box(p_, solution_, eta_.data(), rest_, options_.threads);
         double total = 0, count = 0;
         for (Index i = 0; i < n_; ++i)
             each_part(i, [&](BoxPart& part, Index side) {
                 const double width = upper(i, side) - lower(i, side);
                 part.s = part.t = width / 2;
-                total += std::abs(cost(i, side)) * width;
+                total += std::abs(eta_[i] + cost(i, side)) * width;
                 count += 1;
             });
         number_ = 2 * count;
         const double product = std::max(0.1 * total / std::max(count, 1.0), 1e-300);
         for (Index i = 0; i < n_; ++i)
             each_part(i, [&](BoxPart& part, Index side) {
-                const double g = cost(i, side);
+                const double g = eta_[i] + cost(i, side);
                 part.p = std::max(g, 0.0) + product / part.s;
                 part.q = std::max(-g, 0.0) + product / part.t;
             });
-        for (Index i = 0; i < n_; ++i) right_[i] = dual(i);
-        rest_ = box_transposed_times(p_, right_.data(), options_.threads);
-        solution_.coef.assign(rest_.size(), 0.0);
-        solution_.dual.resize(n_);
         advance(0);
     }
 
@@ -212,13 +213,15 @@ private:
         if (best_.dual.empty() || solution_.gap < best_.gap) best_ = solution_;
     }
 
+    double enough() const { return std::max(options_.tol * objective_, options_.enough); }
+
     bool finished() {
-        if (std::isfinite(objective_) && gap_ > options_.tol * objective_) return false;
+        if (std::isfinite(objective_) && gap_ > enough()) return false;
         settle(Status::max_iter);
         if (solution_.status == Status::not_finite) return true;
         gap_ = solution_.gap;
         objective_ = solution_.objective;
-        if (gap_ > options_.tol * objective_) return false;
+        if (gap_ > enough()) return false;
         solution_.status = Status::converged;
         return true;
     }
@@ -285,6 +288,7 @@ private:
 
     const BoxDual<Matrix>& p_;
     const BoxOptions& options_;
+    const std::vector<double>& near_;
     const Index n_, sides_;
     std::vector<BoxPart> parts_;
     std::vector<double> eta_, change_, theta_, right_, longest_, direction_;
@@ -298,12 +302,14 @@ private:
 }  // namespace
 
 template <class Matrix>
-BoxSolution box_interior_point(const BoxDual<Matrix>& problem, const BoxOptions& options) {
-    return BoxInteriorPoint<Matrix>(problem, options).run();
+BoxSolution box_interior_point(const BoxDual<Matrix>& problem, const BoxOptions& options,
+                               const std::vector<double>& near) {
+    return BoxInteriorPoint<Matrix>(problem, options, near).run();
 }
 
-#define MLCRAFT_BOX_INTERIOR_POINT(...) \
-    template BoxSolution box_interior_point<__VA_ARGS__>(const BoxDual<__VA_ARGS__>&, const BoxOptions&);
+#define MLCRAFT_BOX_INTERIOR_POINT(...)                                                                  \
+    template BoxSolution box_interior_point<__VA_ARGS__>(const BoxDual<__VA_ARGS__>&, const BoxOptions&, \
+                                                         const std::vector<double>&);
 MLCRAFT_BOX_INTERIOR_POINT(DenseMatrix<double>)
 MLCRAFT_BOX_INTERIOR_POINT(CsrMatrix<double, std::int32_t>)
 MLCRAFT_BOX_INTERIOR_POINT(CsrMatrix<double, std::int64_t>)

@@ -12,7 +12,9 @@
 
 namespace mlcraft {
 
+// `near`: w to begin at; empty for zero.
 template <class Matrix>
-BoxSolution box_interior_point(const BoxDual<Matrix>& problem, const BoxOptions& options);
+BoxSolution box_interior_point(const BoxDual<Matrix>& problem, const BoxOptions& options,
+                               const std::vector<double>& near = {});
 
 }  // namespace mlcraft
