@@ -23,12 +23,13 @@ __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
 _CLASSIFIERS = (
     "FirthLogisticRegression",
+    "LinearSVC",
     "LogisticRegression",
     "LogisticRegressionCV",
     "RidgeClassifier",
     "RidgeClassifierCV",
 )
-_ESTIMATORS = ("LinearRegression", "Ridge", "RidgeCV", *_CLASSIFIERS)
+_ESTIMATORS = ("LinearRegression", "LinearSVR", "Ridge", "RidgeCV", *_CLASSIFIERS)
 _BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (
     "coef_",

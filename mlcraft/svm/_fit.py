@@ -120,7 +120,7 @@ def _smooth(X: Any, y: Doubles, weight: Doubles | None, options: MarginOptions) 
         max_iter=options.max_iter,
     )
     return MarginFit(
-        coef=fit.coef,
+        coef=np.asarray(fit.coef, dtype=np.float64),
         intercept=float(fit.intercept),
         n_iter=fit.n_iter,
         method=fit.method,
