@@ -283,3 +283,19 @@ def test_firth_forms():
     assert any("profile" in note for note in model.summary().notes)
     with pytest.raises(ValueError, match="lr_test"):
         model.compare(FirthLogisticRegression().fit(X[:, :1], y))
+
+
+def test_same_bits_for_any_number_of_threads():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    X, y = simulated(30_000, p=7)
+
+    def answers():
+        model = unpenalised(X, y)
+        found = [model.summary().standard_error, model.cov_params_("HC0", X=X, y=y).matrix, model.loo_proba_(X, y)]
+        found += [model.marginal_effects(X).standard_error, np.array([model.summary().tjur])]
+        return [*found, model.conf_int(method="profile", columns="x2", X=X, y=y).lower]
+
+    several = answers()
+    with threadpoolctl.threadpool_limits(1):
+        for one, other in zip(answers(), several, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.factor import Factor
-from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares
+from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares, predict_linear
 from mlcraft._engine.spectrum import one_blas_thread
 
 __all__ = [
@@ -136,8 +136,10 @@ def linear_predictors(X: Any, coef: Doubles, intercept: Doubles) -> Doubles:
     -------
     ndarray of shape (n_samples, m)
     """
-    if X.dtype == np.float64 or not isinstance(X, np.ndarray):
+    if not isinstance(X, np.ndarray):
         return np.asarray(X @ coef.T, dtype=np.float64) + intercept
+    if X.dtype == np.float64:
+        return np.asarray(predict_linear(X, np.ascontiguousarray(coef), np.ascontiguousarray(intercept)))
     found = np.empty((X.shape[0], len(coef)))
     for rows, block in row_blocks(X):
         found[rows] = block @ coef.T + intercept
@@ -367,7 +369,7 @@ def _look_at_two(
     if sample_weight is not None:
         mu *= sample_weight
         hessian *= sample_weight
-    second = float(mu @ codes)
+    second = float(mu[codes > 0].sum())
     seen: dict[str, Any] = {"own_weight": np.array([second - float(mu.sum()), second]), "n_certain": certain}
     if isinstance(X, np.ndarray) and X.size <= SMALL:
         seen["matrix"], seen["mean"] = _small_information(X, hessian, fit_intercept)
