@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize, sparse
+from sklearn.datasets import load_breast_cancer
 from test_logistic_inference import simulated, unpenalised
 
 from mlcraft.exceptions import LeverageWarning
@@ -299,3 +300,42 @@ def test_same_bits_for_any_number_of_threads():
     with threadpoolctl.threadpool_limits(1):
         for one, other in zip(answers(), several, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_titanic(shared, statsmodels):
+    """Real data: survival by class, sex, age and fare, with families (tickets) as clusters."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.read_parquet(shared("data/titanic.parquet")).dropna(subset=["age", "fare"])
+    X = pandas.DataFrame({name: table[name].astype(float) for name in ("pclass", "age", "fare", "sibsp")})
+    X["female"] = (table["sex"] == "female").astype(float)
+    y = table["survived"].astype(int)
+    model = unpenalised(X, y)
+    peer = statsmodels.Logit(y.to_numpy(), with_constant(X))
+    expected = peer.fit(disp=0, method="newton", tol=1e-14)
+    summary = model.summary()
+    assert_allclose(summary.coef, expected.params, rtol=1e-8)
+    assert_allclose(summary.standard_error, expected.bse, rtol=1e-8)
+    assert_allclose([summary.mcfadden, summary.lr_statistic], [expected.prsquared, expected.llr], rtol=1e-9)
+    found = model.marginal_effects(X)
+    effects = expected.get_margeff(dummy=True)
+    assert found.discrete == (False, False, False, False, True)
+    assert_allclose(found.effect, effects.margeff, rtol=1e-7)
+    assert_allclose(found.standard_error, effects.margeff_se, rtol=1e-6)
+    groups = np.unique(table["ticket"].astype(str), return_inverse=True)[1]
+    robust = peer.fit(disp=0, method="newton", tol=1e-14, cov_type="cluster", cov_kwds={"groups": groups})
+    ours = model.cov_params_("cluster", X=X, y=y, groups=table["ticket"].astype(str).to_numpy())
+    assert_allclose(ours.standard_errors, robust.bse, rtol=1e-7)
+    rest = statsmodels.Logit(y.to_numpy(), with_constant(X.drop(columns=["fare", "sibsp"]))).fit(disp=0, tol=1e-14)
+    assert_allclose(model.lr_test(["fare", "sibsp"], X, y).statistic, 2 * (expected.llf - rest.llf), rtol=1e-7)
+
+
+def test_firth_on_separated_real_data():
+    """Thirty columns that tell 569 tumours apart: the score of the penalised likelihood is zero."""
+    X, y = load_breast_cancer(return_X_y=True)
+    Z = with_constant((X - X.mean(axis=0)) / X.std(axis=0))
+    model = FirthLogisticRegression().fit(X, y)
+    q = model.predict_proba(X)
+    root = np.linalg.qr(np.sqrt(q.prod(axis=1))[:, None] * Z)[0]
+    score = Z.T @ (y - q[:, 1] + (root**2).sum(axis=1) * (0.5 - q[:, 1]))
+    assert np.abs(score).max() < 1e-6
+    assert np.isfinite(model.summary().standard_error).all()

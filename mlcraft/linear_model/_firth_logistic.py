@@ -35,8 +35,8 @@ class FirthLogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Li
     ----------
     fit_intercept : bool, default=True
         Whether to fit a constant term. It is part of the penalty; predicted probabilities lean a little to one half.
-    max_iter : int, default=100
-        Bound on the iterations. Ten are usual.
+    max_iter : int, default=500
+        Bound on the iterations. Ten are usual; separated classes with many columns take a hundred.
     tol : float, default=1e-10
         Bound on what another step would gain, relative to the log-likelihood.
 
@@ -85,7 +85,7 @@ class FirthLogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Li
         "tol": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-10) -> None:
+    def __init__(self, *, fit_intercept: bool = True, max_iter: int = 500, tol: float = 1e-10) -> None:
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
