@@ -16,7 +16,14 @@ import pytest
 
 from mlcraft import _model_container, model_file
 from mlcraft._model_container import FORMAT_VERSION, MAGIC, MAX_HEADER_BYTES
-from mlcraft.linear_model import LinearRegression, Ridge, RidgeClassifier, RidgeClassifierCV, RidgeCV
+from mlcraft.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
+)
 from mlcraft.model_file import ModelFileError, TabularModel, load_model, save_model
 
 RNG = np.random.default_rng(7)
@@ -56,6 +63,11 @@ def models() -> dict[str, tuple[Any, Any]]:
         ),
         "classifier of booleans": (RidgeClassifier(class_weight="balanced").fit(X, Y > 0), X),
         "classifier of three": (RidgeClassifier().fit(X, np.digitize(Y, np.quantile(Y, [0.3, 0.6]))), X),
+        "logistic": (LogisticRegression(C=np.inf, class_weight="balanced").fit(X, np.sin(50 * Y) > 0), X),
+        "logistic of three": (
+            LogisticRegression(C=0.3).fit(X, np.digitize(np.sin(50 * Y), [-0.3, 0.3]).astype(str)),
+            X,
+        ),
         "classifier of labels": (
             RidgeClassifier().fit(X, np.column_stack([Y > 0, X[:, 0] > 0]).astype(int)),
             X,
@@ -81,7 +93,7 @@ def test_the_way_back_is_exact(name: str, tmp_path: Path) -> None:
         before, after = model.predict(rows), again.predict(rows)
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
-    if isinstance(model, (RidgeClassifier, RidgeClassifierCV)):
+    if hasattr(model, "classes_"):
         np.testing.assert_array_equal(again.decision_function(x), model.decision_function(x))
         assert again.classes_.dtype == model.classes_.dtype
         np.testing.assert_array_equal(again.classes_, model.classes_)
@@ -335,6 +347,17 @@ def test_hostile_classes_are_refused(classes: Any, label_type: Any, tmp_path: Pa
     header["estimator"]["attributes"]["classes_"] = classes
     forge(tmp_path / "m.mlc", json.dumps(header).encode(), PAYLOAD)
     with pytest.raises(ModelFileError, match="classes"):
+        load_model(tmp_path / "m.mlc")
+
+
+@pytest.mark.parametrize("classes", [None, {"texts": [1, "a", "b", "c"]}, {"texts": [1]}, "ab"])
+def test_hostile_classes_of_logistic_regression_are_refused(classes: Any, tmp_path: Path) -> None:
+    header = sound_header()
+    del header["estimator"]["params"]["alpha"]
+    header["estimator"] |= {"class": "LogisticRegression"}
+    header["estimator"]["attributes"]["classes_"] = classes
+    forge(tmp_path / "m.mlc", json.dumps(header).encode(), PAYLOAD)
+    with pytest.raises(ModelFileError, match=r"classes are missing|classes do not fit"):
         load_model(tmp_path / "m.mlc")
 
 
