@@ -26,6 +26,7 @@ __all__ = [
 Doubles = NDArray[np.float64]
 SMALL = 1 << 14  # elements of X up to which calls cost more than sums
 BLOCK = 1 << 18  # elements of X that are in double precision at once
+ONE_THREAD = 4096
 CHEAP = 2e8  # multiplications of the information that a fit makes unasked: some milliseconds
 CERTAIN = 1e-7  # distance from 0 or 1 at which a probability counts as certain
 CONSTANT = 1e-13  # spread of a column, relative to its mean, that is nothing but rounding
@@ -369,7 +370,8 @@ def _look_at_two(
     if sample_weight is not None:
         mu *= sample_weight
         hessian *= sample_weight
-    second = float(mu[codes > 0].sum())
+    # a BLAS may share a long dot product among its threads, and the sum would depend on how many there are
+    second = float(mu @ codes if len(mu) <= ONE_THREAD else mu[codes > 0].sum())
     seen: dict[str, Any] = {"own_weight": np.array([second - float(mu.sum()), second]), "n_certain": certain}
     if isinstance(X, np.ndarray) and X.size <= SMALL:
         seen["matrix"], seen["mean"] = _small_information(X, hessian, fit_intercept)
@@ -412,7 +414,7 @@ def _small_information(X: Any, hessian: Doubles, fit_intercept: bool) -> tuple[D
     Z = X - mean
     matrix[0, 0] = total
     matrix[1:, 1:] = Z.T @ (hessian[:, np.newaxis] * Z)
-    flat = np.abs(Z).max(axis=0) <= CONSTANT * np.abs(mean)
+    flat = matrix.diagonal()[1:] <= total * (CONSTANT * mean) ** 2
     if flat.any():
         matrix[1:][flat] = 0.0
         matrix[:, 1:][:, flat] = 0.0
