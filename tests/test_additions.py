@@ -10,6 +10,7 @@ import pytest
 import registry
 import sklearn.linear_model
 import sklearn.svm
+from sklearn.utils.fixes import parse_version
 
 from mlcraft import linear_model, model_file, svm
 from mlcraft._engine.smooth import LOSSES
@@ -59,6 +60,7 @@ def test_solver_names_what_it_solves(name):
     assert first.startswith("// "), "say in the first line which problem it solves, and by what method"
 
 
+NEWEST = parse_version(sklearn.__version__) >= parse_version("1.9")
 OURS_ALONE = {"FirthLogisticRegression"}  # what scikit-learn lacks
 ROOMS = {linear_model: sklearn.linear_model, svm: sklearn.svm}
 ESTIMATORS = {name: room for room in ROOMS for name in room.__all__ if inspect.isclass(getattr(room, name))}
@@ -73,6 +75,8 @@ def test_estimator_is_checked_stored_and_a_drop_in(name):
     if theirs is None:
         assert name in OURS_ALONE, "scikit-learn has no such class"
         return
+    if not NEWEST and name.startswith("Logistic"):
+        return  # their parameters changed in 1.8 and 1.9
     assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys()
     defaults = {key: value.default for key, value in inspect.signature(theirs).parameters.items()}
     assert {key: value.default for key, value in inspect.signature(ours).parameters.items()} == defaults
