@@ -129,6 +129,9 @@ class DescentSolution:
     @property
     def status(self) -> str: ...
 
+class SmoothState:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
 class SmoothOptions:
     alpha: float
     classes: int
@@ -136,9 +139,11 @@ class SmoothOptions:
     fit_intercept: bool
     intercepts: list[float]
     intercept_alpha: float
+    keep_state: bool
     loss: str
     max_iter: int
     parameter: float
+    state: SmoothState | None
     tol: float
     def __init__(self) -> None: ...
 
@@ -164,6 +169,8 @@ class SmoothSolution:
     def passes(self) -> int: ...
     @property
     def sample(self) -> int: ...
+    @property
+    def state(self) -> SmoothState | None: ...
     @property
     def status(self) -> str: ...
 

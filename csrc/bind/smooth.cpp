@@ -25,6 +25,9 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
         if (!options.coef.empty() &&
             (size(options.coef) != classes * matrix.cols() || size(options.intercepts) != classes))
             throw py::value_error("coef needs an element for each class and column of X, intercepts for each class");
+        if (options.state && (size(options.state->at.scale) != matrix.cols() ||
+                              options.state->at.intercept != options.fit_intercept || classes > 1))
+            throw py::value_error("state is of other columns");
         SmoothSolution s;
         {
             const py::gil_scoped_release release;
@@ -44,6 +47,7 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
 
 void register_smooth(py::module_& m) {
     using Options = SmoothOptions;
+    py::class_<SmoothState, std::shared_ptr<SmoothState>>(m, "SmoothState");
     py::class_<Options>(m, "SmoothOptions")
         .def(py::init<>())
         .def_readwrite("loss", &Options::loss)
@@ -55,7 +59,11 @@ void register_smooth(py::module_& m) {
         .def_readwrite("max_iter", &Options::max_iter)
         .def_readwrite("coef", &Options::coef)
         .def_readwrite("intercepts", &Options::intercepts)
-        .def_readwrite("classes", &Options::classes);
+        .def_readwrite("classes", &Options::classes)
+        .def_readwrite("keep_state", &Options::keep_state)
+        .def_property(
+            "state", [](const Options& o) { return std::const_pointer_cast<SmoothState>(o.state); },
+            [](Options& o, const std::shared_ptr<SmoothState>& state) { o.state = state; });
     using Solution = SmoothSolution;
     py::class_<Solution>(m, "SmoothSolution")
         .def_property_readonly("coef",
@@ -70,6 +78,7 @@ void register_smooth(py::module_& m) {
         .def_readonly("passes", &Solution::passes)
         .def_readonly("grams", &Solution::grams)
         .def_readonly("sample", &Solution::sample)
+        .def_property_readonly("state", [](const Solution& s) { return std::const_pointer_cast<SmoothState>(s.state); })
         .def_readonly("method", &Solution::method)
         .def_readonly("diverging", &Solution::diverging)
         .def_property_readonly("status", [](const Solution& s) { return status_name(s.status); });

@@ -42,6 +42,8 @@ class SmoothFit:
         "converged", "max_iter", "stalled", "separated" or "interrupted" (by the callback).
     diverging : list of int
         Where the classes are separated: the columns whose coefficients run away.
+    state : object or None
+        With ``keep_state``: what fits of the same columns with other weights start from.
     """
 
     coef: Floats
@@ -52,6 +54,7 @@ class SmoothFit:
     method: str
     status: str
     diverging: list[int] = field(default_factory=list)
+    state: _core.SmoothState | None = None
 
 
 def fit_smooth(
@@ -67,6 +70,8 @@ def fit_smooth(
     n_classes: int = 2,
     epsilon: float = 0.0,
     init: tuple[Floats, Floats] | None = None,
+    state: _core.SmoothState | None = None,
+    keep_state: bool = False,
     tol: float = 1e-9,
     max_iter: int = 1000,
     callback: Callable[[int, float, float], bool | None] | None = None,
@@ -101,6 +106,11 @@ def fit_smooth(
         For "squared_epsilon_insensitive".
     init : tuple of ndarray, optional
         Coefficients and intercepts to start from, of the shapes returned.
+    state : object, optional
+        That of a fit of the same columns, with other weights and a penalty near by: scales and curvature are taken from
+        it instead of from a sample. With ``init``; not for "multinomial".
+    keep_state : bool, default=False
+        Whether to leave one, which may cost a Gram matrix of all rows.
     tol : float, default=1e-9
         Bound on the certificate; never below what the rounding of the dtype of X lets it show.
     max_iter : int, default=1000
@@ -121,6 +131,7 @@ def fit_smooth(
     options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
     options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
     options.tol, options.max_iter, options.classes = float(tol), int(max_iter), int(n_classes)
+    options.state, options.keep_state = state, keep_state
     if init is not None:
         options.coef, options.intercepts = np.ravel(init[0]).tolist(), np.ravel(init[1]).tolist()
     X, y, sample_weight, offset = readable(X, y, sample_weight, offset)
@@ -139,4 +150,5 @@ def fit_smooth(
         found.method,
         found.status,
         found.diverging,
+        found.state,
     )

@@ -202,7 +202,8 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     const SmoothRows<Matrix> rows{
         x, y, weight, offset, find_loss<T>(options.loss.c_str()), static_cast<T>(options.parameter)};
     const Null null = null_model(options, n, y, weight, offset);
-    const Coordinates at = coordinates_of(x, weight, options.fit_intercept, options.threads);
+    const Coordinates at =
+        options.state ? options.state->at : coordinates_of(x, weight, options.fit_intercept, options.threads);
     const SmoothPenalty penalty{options.alpha, options.intercept_alpha};
     SmoothSolution s;
     std::vector<double> theta(static_cast<std::size_t>(p + 1), 0.0);
@@ -221,7 +222,9 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     control.max_iter = options.max_iter;
     const SmoothPlan plan = plan_smooth(x, options.threads);
     SmoothObjective<Matrix> objective(rows, at, penalty, 0, null.residual, options);
-    if (plan.sample > 0) {
+    if (options.state) {
+        objective.use(options.state->metric);
+    } else if (plan.sample > 0) {
         const std::vector<Index> chosen = spread_rows(n, plan.sample);
         const RowSample<Matrix> some(x, chosen);
         const std::vector<T> some_y = take(y, chosen), some_weight = take(weight, chosen),
@@ -282,6 +285,10 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
             if (std::abs(found.step[j]) > 0.05 * most) s.diverging.push_back(j);
     }
     if (objective.interrupted()) s.status = Status::interrupted;
+    if (options.keep_state && s.status == Status::converged) {
+        if (s.grams == 0 && !objective.metric().is_diagonal()) objective.make_metric(theta);
+        s.state = std::make_shared<const SmoothState>(SmoothState{at, objective.metric()});
+    }
     return s;
 }
 

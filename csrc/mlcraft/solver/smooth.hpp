@@ -9,12 +9,20 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "mlcraft/core/types.hpp"
+#include "mlcraft/solver/metric.hpp"
 
 namespace mlcraft {
+
+// Coordinates and metric at a solution: where fits of the same columns with other weights, or a penalty near it, start.
+struct SmoothState {
+    Coordinates at;
+    Metric metric;
+};
 
 struct SmoothOptions {
     std::string loss = "logistic";
@@ -25,9 +33,11 @@ struct SmoothOptions {
     double tol = 1e-9;
     Index max_iter = 1000;
     int threads = 1;
-    Index classes = 2;                                    // of the multinomial loss
-    std::vector<double> coef;                             // start; empty: none
-    std::vector<double> intercepts;                       // of the start; one element, or one a class
+    Index classes = 2;                         // of the multinomial loss
+    std::vector<double> coef;                  // start; empty: none
+    std::vector<double> intercepts;            // of the start; one element, or one a class
+    std::shared_ptr<const SmoothState> state;  // of another fit of these columns; null: none (scalar losses only)
+    bool keep_state = false;                   // whether to leave one: it may take a Gram matrix of all rows
     std::function<bool(Index, double, double)> callback;  // (iteration, objective, certificate); true ends the fit
 };
 
@@ -42,7 +52,8 @@ struct SmoothSolution {
     Index sample = 0;          // rows that the start was found on; 0: none
     const char* method = "newton";
     Status status = Status::max_iter;
-    std::vector<Index> diverging;  // separated: columns whose coefficients run away
+    std::shared_ptr<const SmoothState> state;  // where asked for and converged
+    std::vector<Index> diverging;              // separated: columns whose coefficients run away
 };
 
 template <class Matrix>
