@@ -24,6 +24,7 @@ from sklearn.model_selection import (
 )
 from threadpoolctl import threadpool_limits
 
+from mlcraft._engine.smooth import fit_smooth
 from mlcraft.linear_model import LogisticRegression, LogisticRegressionCV
 from mlcraft.linear_model import _logistic_grid as grid
 from mlcraft.model_file import load_model, save_model
@@ -306,3 +307,21 @@ def test_stored_and_copied(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert again.C_ == model.C_
     assert isinstance(again, LogisticRegression)
+
+
+def test_curvature_of_all_rows_serves_the_parts():
+    """A fit that starts from the state of another needs no Hessian of its own, and ends at the same minimum."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((3_000, 40)) * 10.0 ** random.uniform(-3, 3, 40)
+    y = (X / np.abs(X).max(axis=0) @ random.standard_normal(40) + random.logistic(size=3_000) > 0).astype(float)
+    weight = (random.random(3_000) < 0.8).astype(float)
+    whole = fit_smooth(X, y, loss="logistic", alpha=1e-4, keep_state=True)
+    init = whole.coef, whole.intercept
+    alone = fit_smooth(X, y, loss="logistic", alpha=1.2e-4, sample_weight=weight)
+    helped = fit_smooth(X, y, loss="logistic", alpha=1.2e-4, sample_weight=weight, init=init, state=whole.state)
+    assert alone.state is None
+    assert helped.status == "converged"
+    assert helped.n_iter <= 8
+    np.testing.assert_allclose(helped.coef, alone.coef, rtol=1e-5, atol=1e-9 * np.abs(alone.coef).max())
+    with pytest.raises(ValueError, match="state is of other columns"):
+        fit_smooth(X[:, :5], y, loss="logistic", state=whole.state)

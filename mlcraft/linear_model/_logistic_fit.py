@@ -46,6 +46,10 @@ class LogisticProblem:
         The penalties.
     fit_intercept : bool
         Whether there is a constant term.
+    state : object or None
+        What the fit of other weights and a penalty near by has left, to start from.
+    keep_state : bool
+        Whether to leave it.
     """
 
     X: Any
@@ -56,6 +60,8 @@ class LogisticProblem:
     alpha: float
     intercept_alpha: float
     fit_intercept: bool
+    state: Any = None
+    keep_state: bool = False
 
     @classmethod
     def of(
@@ -142,6 +148,8 @@ class LogisticProblem:
             fit_intercept=self.fit_intercept,
             n_classes=self.n_classes,
             init=init,
+            state=self.state,
+            keep_state=self.keep_state,
             tol=engine_tolerance(tol),
             max_iter=max_iter,
             callback=callback,
@@ -166,7 +174,7 @@ class LogisticProblem:
             alpha = min(float(np.float64(self.alpha) * scale * scale), LARGEST_PENALTY)
             X = self.X.astype(np.float64) * scale
         start = None if init is None else (init[0] / scale, init[1].astype(np.float64))
-        scaled = replace(self, X=X, codes=self.codes.astype(np.float64), weight=weight, alpha=alpha)
+        scaled = replace(self, X=X, codes=self.codes.astype(np.float64), weight=weight, alpha=alpha, state=None)
         fit = scaled._solved(tol, max_iter, start, callback)
         with np.errstate(over="ignore", under="ignore"):
             fit.coef = (fit.coef * scale).astype(dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import Any
 
@@ -111,10 +111,10 @@ def fit_grid(
     """
     order = np.argsort(Cs, kind="stable")
     whole: list[SmoothFit] = [None] * len(Cs)  # type: ignore[list-item]
-    start = None
+    start = state = None
     for number in order:
-        whole[number] = fit = _fit(rows, weight, Cs[number], settings, start)
-        start = (fit.coef, fit.intercept) if fit.status == "converged" else None
+        whole[number] = fit = _fit(rows, weight, Cs[number], settings, start, state=state, keep_state=True)
+        start, state = ((fit.coef, fit.intercept), fit.state) if fit.status == "converged" else (None, None)
     outputs = len(rows.classes) if len(rows.classes) > 2 else 1
     shape = (len(parts), len(Cs), outputs)
     found = GridFits(
@@ -131,7 +131,8 @@ def fit_grid(
     def step(part: int, number: int, stop: Event) -> None:
         near, shift = whole[number], shifts[part]
         start = (near.coef + shift[0], near.intercept + shift[1]) if near.status == "converged" else None
-        fit = _fit(*shared[part], Cs[number], settings, start, stop)
+        state = near.state if start is not None else None
+        fit = _fit(*shared[part], Cs[number], settings, start, stop, state=state)
         found.coef[part, number], found.intercept[part, number] = fit.coef, fit.intercept
         found.n_iter[part, number], found.status[part][number] = fit.n_iter, fit.status
         if start is not None:
@@ -189,7 +190,13 @@ class _Chains:
 
 
 def _fit(
-    rows: LabelledRows, weight: Any, C: float, settings: GridSettings, start: Any, stop: Event | None = None
+    rows: LabelledRows,
+    weight: Any,
+    C: float,
+    settings: GridSettings,
+    start: Any,
+    stop: Event | None = None,
+    **state: Any,
 ) -> SmoothFit:
     problem = LogisticProblem.of(
         rows,
@@ -198,6 +205,7 @@ def _fit(
         fit_intercept=settings.fit_intercept,
         intercept_scaling=settings.intercept_scaling,
     )
+    problem = replace(problem, **state)
     return problem.fit(settings.tol, settings.max_iter, start, None if stop is None else lambda *_: stop.is_set())
 
 
