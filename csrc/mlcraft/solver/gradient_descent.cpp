@@ -15,7 +15,7 @@ namespace {
 
 // Runs body(begin, count, sums) over blocks of rows, lane by lane; each lane has its own sums (added in order).
 template <class Body>
-std::vector<double> sum_over_rows(Index n, Index rows, Index sums, int threads, Body&& body) {
+std::vector<double> sum_over_blocks(Index n, Index rows, Index sums, int threads, Body&& body) {
     const Index blocks = (n + rows - 1) / rows;
     const Index lanes = sum_lanes(n);
     std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
@@ -40,7 +40,7 @@ FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_ty
     const LossBlock<T> block = find_loss<T>(loss);
     const std::vector<T> v(coef, coef + p);
     const std::vector<double> sums =
-        sum_over_rows(x.rows(), x.block_rows(), p + 3, threads, [&](Index begin, Index count, double* out) {
+        sum_over_blocks(x.rows(), x.block_rows(), p + 3, threads, [&](Index begin, Index count, double* out) {
             T eta[max_block_rows];
             std::fill(eta, eta + count, static_cast<T>(intercept));
             if constexpr (requires { &Matrix::sweep_times; })
@@ -151,21 +151,21 @@ private:
     // For each column j: sums of w d, w d^2 and w |d| with d = x - centre; and the sum of the weights.
     std::vector<double> sums_about(const std::vector<double>& centre) const {
         const Index p = x_.cols();
-        return sum_over_rows(x_.rows(), x_.block_rows(), 3 * p + 1, options_.threads,
-                             [&](Index begin, Index count, double* out) {
-                                 std::vector<double> rows(static_cast<std::size_t>(count * p)), w(count, 1.0);
-                                 x_.read(begin, count, rows.data(), count);
-                                 if (weight_)
-                                     for (Index i = 0; i < count; ++i) w[i] = static_cast<double>(weight_[begin + i]);
-                                 for (Index i = 0; i < count; ++i) out[3 * p] += w[i];
-                                 for (Index j = 0; j < p; ++j)
-                                     for (Index i = 0; i < count; ++i) {
-                                         const double d = rows[j * count + i] - centre[j];
-                                         out[j] += w[i] * d;
-                                         out[p + j] += w[i] * d * d;
-                                         out[2 * p + j] += w[i] * std::abs(d);
-                                     }
-                             });
+        return sum_over_blocks(x_.rows(), x_.block_rows(), 3 * p + 1, options_.threads,
+                               [&](Index begin, Index count, double* out) {
+                                   std::vector<double> rows(static_cast<std::size_t>(count * p)), w(count, 1.0);
+                                   x_.read(begin, count, rows.data(), count);
+                                   if (weight_)
+                                       for (Index i = 0; i < count; ++i) w[i] = static_cast<double>(weight_[begin + i]);
+                                   for (Index i = 0; i < count; ++i) out[3 * p] += w[i];
+                                   for (Index j = 0; j < p; ++j)
+                                       for (Index i = 0; i < count; ++i) {
+                                           const double d = rows[j * count + i] - centre[j];
+                                           out[j] += w[i] * d;
+                                           out[p + j] += w[i] * d * d;
+                                           out[2 * p + j] += w[i] * std::abs(d);
+                                       }
+                               });
     }
 
     const Matrix& x_;
