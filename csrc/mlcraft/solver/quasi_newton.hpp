@@ -81,6 +81,35 @@ private:
     std::vector<Pair> pairs_;
 };
 
+// Newton's direction by conjugate gradients in the metric, to a precision that grows as the solution comes near
+// (Dembo, Eisenstat and Steihaug 1982): for a metric too plain for the few corrections of L-BFGS.
+template <class Objective>
+std::vector<double> newton_direction(Objective& objective, const std::vector<double>& gradient, double certificate) {
+    const std::size_t size = gradient.size();
+    std::vector<double> x(size, 0.0), r(size), z(size), d(size), product(size);
+    for (std::size_t j = 0; j < size; ++j) r[j] = -gradient[j];
+    objective.metric().solve(r.data(), z.data());
+    d = z;
+    double rz = inner_product(r, z);
+    const double precision = std::min(0.3, std::sqrt(certificate)), enough = precision * precision * rz;
+    for (int iteration = 0; iteration < 300 && rz > enough; ++iteration) {
+        objective.hess_times(d, product);
+        const double curvature = inner_product(d, product);
+        if (!(curvature > 0)) break;
+        const double step = rz / curvature;
+        for (std::size_t j = 0; j < size; ++j) {
+            x[j] += step * d[j];
+            r[j] -= step * product[j];
+        }
+        objective.metric().solve(r.data(), z.data());
+        const double before = rz;
+        rz = inner_product(r, z);
+        for (std::size_t j = 0; j < size; ++j) d[j] = z[j] + rz / before * d[j];
+        if (objective.poll()) break;
+    }
+    return x;
+}
+
 // Objective: evaluate(theta, gradient) -> value; certificate(gradient); metric(); improve_metric(certificate,
 // certificate before, theta) -> whether it has changed the metric; after_iteration(iterations, value, certificate) ->
 // whether to stop (interrupt, callback).
@@ -113,7 +142,13 @@ QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, con
             break;
         }
         if (result.iterations >= control.max_iter) break;
-        std::vector<double> direction = memory.direction(objective.metric(), gradient, control.scaled);
+        std::vector<double> direction;
+        bool by_conjugate_gradients = false;
+        if constexpr (requires { objective.hess_times(theta, trial); })
+            by_conjugate_gradients = objective.metric().is_diagonal();
+        if constexpr (requires { objective.hess_times(theta, trial); })
+            if (by_conjugate_gradients) direction = newton_direction(objective, gradient, certificate);
+        if (!by_conjugate_gradients) direction = memory.direction(objective.metric(), gradient, control.scaled);
         double slope = inner_product(gradient, direction);
         if (!(slope < 0) && !memory.empty()) {
             memory.clear();
@@ -172,7 +207,7 @@ QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, con
             trial[j] = trial_gradient[j] - gradient[j];
             theta[j] += result.step[j];
         }
-        memory.add(result.step, trial);
+        if (!by_conjugate_gradients) memory.add(result.step, trial);
         gradient.swap(trial_gradient);
         value = trial_value;
         const double before = certificate;

@@ -65,7 +65,35 @@ public:
 
     const Metric& metric() const { return metric_; }
     void use(const Metric& metric) { metric_ = metric; }
-    void use_diagonal() { metric_ = Metric(at_, penalty_, std::max(mean_hess_, 1e-12)); }
+    void use_diagonal() {
+        metric_ = Metric(at_, penalty_, std::max(mean_hess_, 1e-12));
+        keep_hess_ = true;
+        zeros_.assign(hess_.size(), T(0));
+    }
+
+    // The Hessian at the last point evaluated, times v: the gradient of a weighted squared loss with targets of zero.
+    void hess_times(const std::vector<double>& v, std::vector<double>& out) {
+        const Index n = rows_.x.rows(), p = rows_.x.cols();
+        std::vector<double> coef(p);
+        double c = at_.intercept ? v[p] : 0.0;
+        for (Index j = 0; j < p; ++j) {
+            coef[j] = at_.scale[j] * v[j];
+            if (at_.intercept) c -= at_.mean[j] * coef[j];
+        }
+        ++passes_;
+        const SmoothRows<Matrix> rows{
+            rows_.x, {zeros_.data(), n, 1}, {hess_.data(), n, 1}, {}, find_loss<T>("squared")};
+        const PassSums pass = smooth_pass(rows, coef.data(), c, static_cast<T*>(nullptr), options_.threads);
+        const double share = pass.weight_sum / weight_sum_;
+        const double g0 = at_.intercept ? share * pass.intercept_gradient + penalty_.intercept_alpha * c : 0.0;
+        out.resize(v.size());
+        for (Index j = 0; j < p; ++j)
+            out[j] = at_.scale[j] * (share * pass.gradient[j] - (at_.intercept ? at_.mean[j] * g0 : 0.0) +
+                                     penalty_.alpha * coef[j]) +
+                     ridge_ * v[j];
+        out[p] = g0;
+    }
+    bool poll() { return interrupt_.poll(); }
 
     double evaluate_hess(const std::vector<double>& theta, std::vector<double>& gradient) {
         const bool keep = keep_hess_;
@@ -91,7 +119,9 @@ public:
         before_last_ = before;
         ++age_;
         if (!work_.may_factor || grams_ >= 40) return false;
-        const double left = rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 100;
+        const double spent = metric_.is_diagonal() ? static_cast<double>(passes_ - passes_before_) : 1.0;
+        passes_before_ = passes_;
+        const double left = spent * (rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 100);
         const double after = metric_.is_diagonal() ? 8 : 2;
         if (left * work_.pass <= work_.gram + std::min(left, after) * work_.pass) return false;
         make_metric(theta);
@@ -128,7 +158,8 @@ private:
     bool report_ = false;
     double mean_hess_ = 0, weight_sum_ = 0, before_last_ = 0;
     Metric metric_;
-    Index passes_ = 0, grams_ = 0, age_ = 0;
+    std::vector<T> zeros_;
+    Index passes_ = 0, passes_before_ = 0, grams_ = 0, age_ = 0;
     InterruptPoll interrupt_;
 };
 
@@ -266,7 +297,7 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     s.iterations = found.iterations;
     s.passes = objective.passes();
     s.grams = objective.grams();
-    s.method = objective.metric().is_diagonal() ? "lbfgs" : s.grams > 1 ? "newton" : "preconditioned lbfgs";
+    s.method = objective.metric().is_diagonal() ? "newton-cg" : s.grams > 1 ? "newton" : "preconditioned lbfgs";
     s.coef.resize(p);
     s.intercepts.assign(1, options.fit_intercept ? theta[p] : 0.0);
     for (Index j = 0; j < p; ++j) {
