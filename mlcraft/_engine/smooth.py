@@ -127,6 +127,8 @@ def fit_smooth(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or the weights sum to zero.
     """
+    if loss == "multinomial" and offset is not None:
+        raise ValueError("offset is not for loss='multinomial'")
     options = _core.SmoothOptions()
     options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
     options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
