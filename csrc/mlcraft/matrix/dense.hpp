@@ -29,10 +29,13 @@ public:
     Index cols() const { return view_.cols; }
     MatrixView<const T> view() const { return view_; }
 
-    // Rows that stay in cache between two uses: the first-level cache where rows are contiguous, else the second.
+    // Rows that stay in cache between two uses: close to the size of the first-level cache where rows are contiguous;
+    // else the second, and long enough pieces of columns that memory is read well.
     Index block_rows() const {
-        const Index elements = view_.col_stride != 1 ? 1 << 15 : cols() <= 64 ? 1 << 11 : 1 << 12;
-        return std::clamp<Index>(elements / std::max<Index>(cols(), 1) / 8 * 8, 16, max_block_rows);
+        const Index cols = std::max<Index>(view_.cols, 1);
+        if (view_.col_stride != 1) return std::clamp<Index>((1 << 16) / cols / 16 * 16, 128, max_block_rows);
+        const Index elements = cols <= 64 ? 1 << 12 : 1 << 13;
+        return std::clamp<Index>(elements / cols / 16 * 16, cols <= 2048 ? 32 : 16, max_block_rows);
     }
 
     void times(Index begin, Index count, const T* v, T* eta) const {
@@ -69,10 +72,17 @@ public:
     }
 
     // The two products of one sweep over blocks of rows: times, then transposed_times, of the same block. Where rows
-    // are contiguous, each asks for half of the next block, so that memory is busy in both.
+    // are contiguous, each asks for half of the next block, so that memory is busy in both; where columns are, the
+    // first asks for all of it.
     void sweep_times(Index begin, Index count, const T* v, T* eta) const {
-        if (!is_contiguous()) return times(begin, count, v, eta);
-        simd::kernels().of<T>().block_dots(view_.data + begin * view_.row_stride, count, cols(), v, eta);
+        const auto& kernels = simd::kernels().of<T>();
+        const T* x = view_.data + begin * view_.row_stride;
+        if (is_contiguous())
+            kernels.block_dots(x, count, cols(), v, eta);
+        else if (view_.row_stride == 1 && view_.col_stride != 1)
+            kernels.block_axpys(x, view_.col_stride, cols(), count, v, eta);
+        else
+            times(begin, count, v, eta);
     }
     void sweep_transposed_times(Index begin, Index count, const T* r, double* g) const {
         if (!is_contiguous() || cols() > part_columns) return transposed_times(begin, count, r, g);

@@ -43,6 +43,7 @@ constexpr Kernels<T> make() {
             multi_axpys<T, Wide, axpys_vectors, 6>,
             block_dots<T, Wide>,
             block_sum<T, Wide>,
+            block_axpys<T, Wide>,
             rank_one<T, Wide>,
             sum<T, Wide>,
             {loss_rows<T, Wide, SquaredRows>, loss_rows<T, Wide, LogisticRows>, loss_rows<T, Wide, SquaredHingeRows>,

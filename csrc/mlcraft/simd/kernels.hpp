@@ -66,6 +66,8 @@ struct Kernels {
     // axpys.
     void (*block_dots)(const T* x, Index count, Index length, const T* v, T* out);
     void (*block_sum)(const T* x, Index count, Index length, const T* a, T* out);
+    // axpys of pieces of columns, each followed by its piece of the next block of rows: those are asked for.
+    void (*block_axpys)(const T* x, Index stride, Index count, Index length, const T* a, T* out);
     // y_i += a[i] v for `count` contiguous vectors y_i = y + i * stride of `length` elements.
     void (*rank_one)(const T* v, Index length, const T* a, Index count, T* y, Index stride);
     // The sum of all elements: the cheapest pass over memory, which measures the machine's limit.

@@ -69,15 +69,20 @@ struct NextBlock {
     }
 };
 
-// L vectors at a time, length >= L. The remainder is read as the last L elements, times zero where read before.
-template <class T, int L>
-inline void dots_block(const T* x, Index stride, Index length, const T* v, Vector<T, L> rest, T* out) {
+// L vectors at a time, length >= L. The remainder is read as the last L elements, times zero where read before. With
+// Lines > 0, as many lines of memory from `ahead` on are asked for in every step.
+template <class T, int L, int Lines>
+inline void dots_block(const T* x, Index stride, Index length, const T* v, Vector<T, L> rest, T* out,
+                       const char* ahead) {
     Vector<T, L> acc[L];  // from zero: a sum of two bare products could be fused either way
 #pragma GCC unroll 16
     for (int r = 0; r < L; ++r) acc[r] = Vector<T, L>{};
     Index k = 0;
     for (; k + L <= length; k += L) {
         const Vector<T, L> vk = load<T, L>(v + k);
+#pragma GCC unroll 16
+        for (int line = 0; line < Lines; ++line) __builtin_prefetch(ahead + line * 64, 0, 2);
+        ahead += Lines * 64;
 #pragma GCC unroll 16
         for (int r = 0; r < L; ++r) acc[r] += load<T, L>(x + r * stride + k) * vk;
     }
@@ -141,9 +146,15 @@ void dots_then_next(const T* x, Index stride, Index count, Index length, const T
             }
         }
     }
+    constexpr int lines = L * L * static_cast<int>(sizeof(T)) / 128;  // half of what a step reads
     for (; i + L <= count; i += L) {
-        next.ask(i, L);
-        dots_block<T, L>(x + i * stride, stride, length, v, rest, out + i);
+        const T* first = x + i * stride;
+        if (next.half == nullptr || lines == 0) {
+            next.ask(i, L);
+            dots_block<T, L, 0>(first, stride, length, v, rest, out + i, nullptr);
+        } else {
+            dots_block<T, L, lines>(first, stride, length, v, rest, out + i, next.half + i * next.row_bytes);
+        }
     }
     for (; i < count; ++i) out[i] += dot<T, L>(x + i * stride, length, v, rest);
 }
@@ -204,6 +215,11 @@ void axpys_asking(const T* x, Index stride, Index ahead, Index count, Index leng
 template <class T, int L>
 void axpys(const T* x, Index stride, Index count, Index length, const T* a, T* out) {
     axpys_asking<T, L, false>(x, stride, 0, count, length, a, out);
+}
+
+template <class T, int L>
+void block_axpys(const T* x, Index stride, Index count, Index length, const T* a, T* out) {
+    axpys_asking<T, L, true>(x, stride, length, count, length, a, out);
 }
 
 // N vectors a row, the last of them overlapping; U rows at a time have sums of their own, so that additions overlap.
