@@ -14,16 +14,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import expit
 
 from benchmarks.limits import Limit, Limits, Work
 from benchmarks.table import Table, duration, machine, mark
 from benchmarks.timing import Call, Timing, time_interleaved
 
 Array = NDArray[Any]
-#: Asked for: Gram at p >= 100 and passes at p <= 30 reach this much of the limit.
+#: Asked for: Gram at p >= 100, passes of the squared loss at p <= 30 and of the logistic loss at p >= 50 (dense)
+#: reach this much of the limit.
 FRACTION = 0.8
 GRAM_COLUMNS = (10, 20, 30, 50, 100, 200, 500, 1000)
 PASS_COLUMNS = (5, 10, 20, 30, 100, 200, 1000)
+LOGISTIC_COLUMNS = (20, 50, 100, 200, 1000)
+SPARSE_SHARE = 0.1
 DESCENT_COLUMNS = (20, 200)
 DESCENT_STEPS = 50
 
@@ -44,27 +49,34 @@ class Row:
     def asked(self) -> float | None:
         """The fraction of the limit that is asked for here."""
         p = self.data.X.shape[1]
-        wanted = (self.kernel == "Gram" and p >= 100) or (self.kernel == "fused pass" and p <= 30)
-        return FRACTION if wanted else None
+        wanted = {
+            "Gram": p >= 100,
+            "fused pass": p <= 30,
+            "logistic pass": p >= 50 and not sparse.issparse(self.data.X),
+        }
+        return FRACTION if wanted.get(self.kernel) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
     """A matrix of a fixed number of elements, so that only its shape differs from row to row."""
 
-    X: Array
+    X: Any
     y: Array
     sample_weight: Array | None
 
     @property
     def label(self) -> str:
+        if sparse.issparse(self.X):
+            return f"{self.X.dtype.name} CSR"
         order = "C" if self.X.flags.c_contiguous else "F"
         return f"{self.X.dtype.name} {order}" + (" weights" if self.sample_weight is not None else "")
 
     @property
     def nbytes(self) -> float:
         weights = 0 if self.sample_weight is None else self.sample_weight.nbytes
-        return float(self.X.nbytes + self.y.nbytes + weights)
+        parts = (self.X.data, self.X.indices, self.X.indptr) if sparse.issparse(self.X) else (self.X,)
+        return float(sum(part.nbytes for part in parts) + self.y.nbytes + weights)
 
 
 def _matrix(elements: Array, p: int, order: str, weighted: bool) -> Data:
@@ -73,6 +85,22 @@ def _matrix(elements: Array, p: int, order: str, weighted: bool) -> Data:
     y = np.ascontiguousarray(X[:, 0] - 0.5)
     weight = np.linspace(0.5, 1.5, n, dtype=X.dtype) if weighted else None
     return Data(X, y, weight)
+
+
+def _labelled(data: Data) -> Data:
+    """The same with y in {0, 1}."""
+    return Data(data.X, (np.arange(len(data.y)) % 3 == 0).astype(data.X.dtype), data.sample_weight)
+
+
+def _sparse(elements: Array, p: int) -> Data:
+    """A tenth of each row is stored, at random places."""
+    stored = max(1, int(SPARSE_SHARE * p))
+    n = elements.size // (2 * stored)
+    step = p // stored
+    places = np.arange(stored) * step + np.random.default_rng(p).integers(0, step, (n, stored))
+    starts = np.arange(n + 1, dtype=np.int32) * stored
+    parts = (elements[: n * stored], places.astype(np.int32).ravel(), starts)
+    return _labelled(Data(sparse.csr_array(parts, shape=(n, p)), np.empty(n), None))
 
 
 def _twins() -> Any:
@@ -131,6 +159,25 @@ def pass_row(data: Data) -> Row:
     return Row("fused pass", data, Work(4.0 * n * p, data.nbytes, data.X.dtype.name), calls)
 
 
+def numpy_logistic(data: Data, coef: Array) -> tuple[float, Array]:
+    """The same for the logistic loss."""
+    eta = data.X @ coef
+    gradient = expit(eta) - data.y
+    return float(np.sum(np.logaddexp(0, eta) - data.y * eta)), data.X.T @ gradient
+
+
+def logistic_row(data: Data) -> Row:
+    core = importlib.import_module("mlcraft._core")
+    n, p = data.X.shape
+    coef = np.linspace(-0.1, 0.1, p).astype(data.X.dtype)
+    calls: dict[str, Call] = {
+        "mlcraft": lambda: core.fused_pass(data.X, data.y, coef, 0.5, data.sample_weight, "logistic"),
+        "numpy": lambda: numpy_logistic(data, coef),
+    }
+    stored = data.X.nnz if sparse.issparse(data.X) else n * p
+    return Row("logistic pass", data, Work(4.0 * stored, data.nbytes, data.X.dtype.name), calls)
+
+
 def descent_row(data: Data, accelerated: bool) -> Row:
     """A fixed number of steps of gradient descent, in both engines."""
     mlcraft = importlib.import_module("mlcraft")
@@ -168,6 +215,10 @@ def rows(quick: bool, columns: list[int] | None) -> Iterator[Row]:
                     yield gram_row(_matrix(values, p, order, weighted))
                 for p in columns or PASS_COLUMNS:
                     yield pass_row(_matrix(values, p, order, weighted))
+            for p in columns or LOGISTIC_COLUMNS:
+                yield logistic_row(_labelled(_matrix(values, p, order, False)))
+        for p in columns or LOGISTIC_COLUMNS:
+            yield logistic_row(_sparse(values, p))
     for accelerated in (False, True):
         for p in columns or DESCENT_COLUMNS:
             yield descent_row(_matrix(elements, p, "C", False), accelerated)
@@ -237,7 +288,8 @@ def main(arguments: argparse.Namespace) -> int:
     table.rows = [as_cells(row, timings, limit) for row, timings, limit in measured]
     table.notes = [
         "Gram: means, centred X'WX, X'Wy in one call (NumPy: (w X)'X alone, not centred). Fused pass:",
-        f"squared loss and gradient (NumPy: two products). Descent: {DESCENT_STEPS} steps.",
+        "squared loss and gradient (NumPy: two products). Logistic pass: the same for the logistic loss.",
+        f"Descent: {DESCENT_STEPS} steps.",
         f"Limits in the same rounds, fastest over fastest. Best rates of the run: {limits.describe()}.",
         f"Machine: {machine()}.",
     ]
