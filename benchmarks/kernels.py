@@ -33,6 +33,10 @@ DESCENT_COLUMNS = (20, 200)
 DESCENT_STEPS = 50
 
 
+def _is_sparse(X: Any) -> bool:
+    return bool(sparse.issparse(X))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One kernel on one matrix, by everybody who has it."""
@@ -52,7 +56,7 @@ class Row:
         wanted = {
             "Gram": p >= 100,
             "fused pass": p <= 30,
-            "logistic pass": p >= 50 and not sparse.issparse(self.data.X),
+            "logistic pass": p >= 50 and not _is_sparse(self.data.X),
         }
         return FRACTION if wanted.get(self.kernel) else None
 
@@ -67,7 +71,7 @@ class Data:
 
     @property
     def label(self) -> str:
-        if sparse.issparse(self.X):
+        if _is_sparse(self.X):
             return f"{self.X.dtype.name} CSR"
         order = "C" if self.X.flags.c_contiguous else "F"
         return f"{self.X.dtype.name} {order}" + (" weights" if self.sample_weight is not None else "")
@@ -75,7 +79,7 @@ class Data:
     @property
     def nbytes(self) -> float:
         weights = 0 if self.sample_weight is None else self.sample_weight.nbytes
-        parts = (self.X.data, self.X.indices, self.X.indptr) if sparse.issparse(self.X) else (self.X,)
+        parts = (self.X.data, self.X.indices, self.X.indptr) if _is_sparse(self.X) else (self.X,)
         return float(sum(part.nbytes for part in parts) + self.y.nbytes + weights)
 
 
@@ -174,7 +178,7 @@ def logistic_row(data: Data) -> Row:
         "mlcraft": lambda: core.fused_pass(data.X, data.y, coef, 0.5, data.sample_weight, "logistic"),
         "numpy": lambda: numpy_logistic(data, coef),
     }
-    stored = data.X.nnz if sparse.issparse(data.X) else n * p
+    stored = data.X.nnz if _is_sparse(data.X) else n * p
     return Row("logistic pass", data, Work(4.0 * stored, data.nbytes, data.X.dtype.name), calls)
 
 
