@@ -80,8 +80,10 @@ class Judge:
             return self._of_search(result)
         if self.problem.kind == "errors":
             return self._of_errors(result)
-        objective, best = self._reference(contestant.penalised_intercept)
         coef, intercept = parameters(result)
+        if self._start is None:  # the first answer is where the reference starts, which goes on from there
+            self._start = np.column_stack([coef, np.broadcast_to(intercept, len(coef))])
+        objective, best = self._reference(contestant.penalised_intercept)
         return (objective.value(np.column_stack([coef, intercept])) - best) / best
 
     def _of_search(self, result: Any) -> float:

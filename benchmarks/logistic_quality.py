@@ -6,6 +6,7 @@ objective from the minimum, free of all scales; the reference is good when that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +95,17 @@ class Objective:
         found += self.penalty(np.ones_like(found))
         return np.maximum(found, 1e-300)
 
-    def factorised_step(self, mu: Float, gradient: Float) -> Float:
-        """Newton's step by Cholesky, in columns of unit diagonal (binary and dense only)."""
-        weight = self.share * (mu * (1.0 - mu))[:, 0]
+    def inverse(self, mu: Float) -> Callable[[Float], Float]:
+        """Inverse of the Hessian's diagonal, or class by class of its blocks where X is dense and not too wide."""
+        if not isinstance(self.X, np.ndarray) or self.X.shape[1] > DIRECT:
+            diagonal = self.diagonal(mu)
+            return lambda vector: vector / diagonal
+        solvers = [self.block(mu[:, k]) for k in range(self.n_classes)]
+        return lambda vector: np.stack([solve(row) for solve, row in zip(solvers, vector, strict=True)])
+
+    def block(self, mu: Float) -> Callable[[Float], Float]:
+        """Inverse of the Hessian of one class, by Cholesky, in columns of unit diagonal."""
+        weight = self.share * mu * (1.0 - mu)
         weighted = self.X * weight[:, None]
         p = self.X.shape[1]
         hessian = np.empty((p + 1, p + 1))
@@ -105,24 +114,27 @@ class Objective:
         hessian[p, p] = weight.sum()
         hessian[np.diag_indices(p + 1)] += self.penalty(np.ones((1, p + 1)))[0]
         scale = 1.0 / np.sqrt(np.maximum(np.diagonal(hessian), 1e-300))
-        factor = cho_factor(hessian * scale * scale[:, None])
-        return np.asarray(scale * cho_solve(factor, scale * gradient[0]))[None, :]
+        hessian *= scale * scale[:, None]
+        hessian[np.diag_indices(p + 1)] += 1e-15
+        factor = cho_factor(hessian)
+        return lambda vector: np.asarray(scale * cho_solve(factor, scale * vector))
 
 
-def _conjugate_gradients(objective: Objective, mu: Float, gradient: Float, accuracy: float, limit: int) -> Float:
-    inverse = 1.0 / objective.diagonal(mu)
+def _conjugate_gradients(
+    objective: Objective, mu: Float, gradient: Float, inverse: Callable[[Float], Float], accuracy: float
+) -> Float:
     solution = np.zeros_like(gradient)
     residual = gradient.copy()
-    direction = inverse * residual
+    direction = inverse(residual)
     size = first = float(np.sum(residual * direction))
-    for _ in range(limit):
+    for _ in range(400):
         if size <= accuracy**2 * first or first == 0:
             break
         image = objective.times(mu, direction)
         step = size / float(np.sum(direction * image))
         solution += step * direction
         residual -= step * image
-        conditioned = inverse * residual
+        conditioned = inverse(residual)
         size, before = float(np.sum(residual * conditioned)), size
         direction = conditioned + (size / before) * direction
     return solution
@@ -135,14 +147,16 @@ def minimum(objective: Objective, start: Float | None = None, steps: int = 60) -
     eta = objective.eta(theta)
     value = objective.value(theta, eta)
     direct = objective.n_classes == 1 and p <= DIRECT and isinstance(objective.X, np.ndarray)
-    decrement = np.inf
+    decrement, inverse = np.inf, None
     for turn in range(steps):
         mu = objective.probabilities(eta)
         gradient = objective.gradient(theta, mu)
         if direct:
-            move = objective.factorised_step(mu, gradient)
+            move = objective.block(mu[:, 0])(gradient[0])[None, :]
         else:
-            move = _conjugate_gradients(objective, mu, gradient, 10.0 ** -(min(turn, 2) + 1), 400)
+            if inverse is None or (isinstance(objective.X, np.ndarray) and turn % 5 == 0):
+                inverse = objective.inverse(mu)
+            move = _conjugate_gradients(objective, mu, gradient, inverse, 10.0 ** -(min(turn, 2) + 1))
         decrement = float(np.sum(move * gradient)) / 2
         if not decrement > 1e-13 * value:
             break
