@@ -35,8 +35,9 @@ template <class Matrix>
 class NewtonMatrix {
 public:
     NewtonMatrix(const BoxDual<Matrix>& problem, int threads)
-        : problem_(problem), threads_(threads), size_(problem.width()),
-          matrix_(static_cast<std::size_t>(size_ * size_)), lower_(matrix_.size()) {}
+        : problem_(problem),
+          threads_(box_threads(pass_elements(problem.x) * static_cast<double>(problem.width()), threads)),
+          size_(problem.width()), matrix_(static_cast<std::size_t>(size_ * size_)), lower_(matrix_.size()) {}
 
     bool factorise(const std::vector<double>& theta) {
         const Index p = problem_.x.cols();
