@@ -17,6 +17,7 @@ __all__ = ["BoxFit", "fit_box_dual"]
 Doubles = NDArray[np.float64]
 
 WIDEST = 1000  # columns up to which a weighted Gram a step is cheaper than hundreds of passes of coordinate descent
+FURTHER = 1e-4
 STEPS = 200  # interior-point steps that are always enough, or it is stuck
 
 
@@ -112,9 +113,15 @@ def fit_box_dual(
         first = "interior_point" if X.shape[1] <= WIDEST and X.shape[1] <= 2 * X.shape[0] else "coordinate_descent"
     numbers = (float(epsilon), float(bias), float(tol))
     data = (y, lower, upper)
-    limit = min(max_iter, STEPS) if first == "interior_point" else max_iter
-    fit = _solve(X, data, None, numbers, (first, limit, seed))
-    if method == "auto" and first == "interior_point" and fit.status == "stalled":
+    if method != "auto" or first == "coordinate_descent":
+        limit = min(max_iter, STEPS) if first == "interior_point" else max_iter
+        return _solve(X, data, None, numbers, (first, limit, seed))
+    # the last steps gain several digits each: four more than asked for, where the arithmetic has them
+    ambitious = (numbers[0], numbers[1], max(FURTHER * tol, 1e-13))
+    fit = _solve(X, data, None, ambitious, (first, min(max_iter, STEPS), seed))
+    if fit.gap <= tol * fit.objective:
+        fit.status = "converged"
+    elif fit.status == "stalled":
         again = _solve(X, data, fit.dual, numbers, ("coordinate_descent", max_iter, seed))
         if again.gap < fit.gap:
             fit = replace(again, n_iter=fit.n_iter + again.n_iter)

@@ -89,7 +89,7 @@ class LinearSVC(LinearClassifier):
     >>> print(*model.predict(np.array([[0.5, 0.5], [2.5, 2.5]])))
     low high
     >>> model.coef_.round(6), model.intercept_.round(6)
-    (array([[-0.48, -0.48]]), array([1.44]))
+    (array([[-0.481481, -0.481481]]), array([1.407407]))
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's protocol
