@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <limits>
 
-#include "mlcraft/loss/multinomial.hpp"
 #include "mlcraft/matrix/csr.hpp"
 #include "mlcraft/matrix/dense.hpp"
 #include "mlcraft/moments/cholesky.hpp"
 #include "mlcraft/solver/class_metric.hpp"
+#include "mlcraft/solver/class_pass.hpp"
 #include "mlcraft/solver/coordinates.hpp"
 #include "mlcraft/solver/metric.hpp"
 #include "mlcraft/solver/quasi_newton.hpp"
@@ -18,56 +18,6 @@
 
 namespace mlcraft {
 namespace {
-
-template <class Matrix>
-struct ClassRows {
-    using T = typename Matrix::value_type;
-    const Matrix& x;
-    VectorView<const T> y, weight;
-    Index classes;
-};
-
-// Mean loss and its gradient, class by class: columns, then the intercept. `probability` (classes x rows) may be null.
-template <class Matrix>
-double class_pass(const ClassRows<Matrix>& rows, const std::vector<double>& coef, const std::vector<double>& intercept,
-                  typename Matrix::value_type* probability, std::vector<double>& gradient, double& weight_sum,
-                  int threads) {
-    using T = typename Matrix::value_type;
-    const Matrix& x = rows.x;
-    const Index n = x.rows(), p = x.cols(), K = rows.classes;
-    const std::vector<T> v(coef.begin(), coef.end());
-    const Index most = std::clamp<Index>(x.block_rows(), 32, max_block_rows);
-    const double elements = stored_elements(x);
-    const double split = std::min(elements * static_cast<double>(K) / 65536,
-                                  elements / (4.0 * static_cast<double>(p + 1)));  // as pass_lanes
-    const Index lanes = std::clamp<Index>(static_cast<Index>(split), 1, std::min<Index>(64, n / 64 + 1));
-    std::vector<double> sums =
-        sum_over_rows(n, most, lanes, K * (p + 1) + 2, threads, [&](Index begin, Index count, double* out) {
-            std::vector<T> eta(static_cast<std::size_t>(K * count)), shares(probability ? K * count : 0);
-            for (Index k = 0; k < K; ++k) std::fill_n(eta.data() + k * count, count, static_cast<T>(intercept[k]));
-            x.times_many(begin, count, v.data(), K, eta.data(), count);
-            const LossSums block =
-                multinomial_block<T>(count, K, rows.y.slice(begin, count), rows.weight.slice(begin, count), eta.data(),
-                                     count, probability ? shares.data() : nullptr);
-            out[K * (p + 1)] += block.value;
-            out[K * (p + 1) + 1] += block.weight;
-            for (Index k = 0; k < K; ++k) {
-                double sum = 0;
-                for (Index i = 0; i < count; ++i) sum += static_cast<double>(eta[k * count + i]);
-                out[K * p + k] += sum;
-                if (probability) std::copy_n(shares.data() + k * count, count, probability + k * n + begin);
-            }
-            x.transposed_times_many(begin, count, eta.data(), count, K, out);
-        });
-    weight_sum = sums[K * (p + 1) + 1];
-    const double share = 1 / weight_sum, value = sums[K * (p + 1)] * share;
-    gradient.resize(static_cast<std::size_t>(K * (p + 1)));
-    for (Index k = 0; k < K; ++k) {
-        for (Index j = 0; j < p; ++j) gradient[k * (p + 1) + j] = sums[k * p + j] * share;
-        gradient[k * (p + 1) + p] = sums[K * p + k] * share;
-    }
-    return value;
-}
 
 template <class Matrix>
 class MultinomialObjective {
@@ -176,17 +126,43 @@ public:
         ++grams_;
     }
 
+    // Where L-BFGS has not done it in some thirty steps, it would take hundreds.
+    bool wants_conjugate_gradients() const { return !metric_.is_full() && (iterations_ > 12 || metric_.is_diagonal()); }
+    void prepare_hess(const std::vector<double>& theta) { probability_ = probabilities(theta); }
+
+    void hess_times(const std::vector<double>& v, std::vector<double>& out) {
+        const Index p = rows_.x.cols(), step = p + 1;
+        std::vector<double> coef, intercept;
+        unscale(v, coef, intercept);
+        ++passes_;
+        class_hess_pass(rows_, coef, intercept, probability_.data(), weight_sum_, out, options_.threads);
+        for (Index k = 0; k < rows_.classes; ++k) {
+            double& last = out[k * step + p];
+            if (!at_.intercept) last = 0;
+            for (Index j = 0; j < p; ++j) {
+                double& h = out[k * step + j];
+                h = at_.scale[j] * (h - (at_.intercept ? at_.mean[j] * last : 0.0) + alpha_ * coef[k * p + j]) +
+                    ridge_ * v[k * step + j];
+            }
+        }
+    }
+    bool poll() { return interrupt_.poll(); }
+
     bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
         const double rate = age_ == 0 ? certificate / before : std::sqrt(certificate / before_last_);
         before_last_ = before;
         ++age_;
+        ++iterations_;
         if (!work_.may_factor || grams_ >= 60) return false;
-        const double left = rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 150;
+        const double spent = wants_conjugate_gradients() ? static_cast<double>(passes_ - passes_before_) : 1.0;
+        passes_before_ = passes_;
+        const double left = spent * (rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 150);
         if (may_fill_ && left * pass_ > full_ + std::min(left, 3.0) * pass_) {
             full_metric(theta);
             return true;
         }
-        if (!metric_.is_full() && (age_ > 8 || metric_.is_diagonal()) && left * pass_ > product_ + 15 * pass_) {
+        const bool old = age_ > (wants_conjugate_gradients() ? 2 : 8) || metric_.is_diagonal();
+        if (!metric_.is_full() && old && left * pass_ > product_ + 15 * pass_) {
             product_metric(theta, true);
             return true;
         }
@@ -203,14 +179,8 @@ private:
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient, T* probability) {
         const Index p = rows_.x.cols(), K = rows_.classes, step = p + 1;
-        std::vector<double> coef(static_cast<std::size_t>(K * p)), intercept(K, 0.0);
-        for (Index k = 0; k < K; ++k) {
-            if (at_.intercept) intercept[k] = theta[k * step + p];
-            for (Index j = 0; j < p; ++j) {
-                coef[k * p + j] = at_.scale[j] * theta[k * step + j];
-                if (at_.intercept) intercept[k] -= at_.mean[j] * coef[k * p + j];
-            }
-        }
+        std::vector<double> coef, intercept;
+        unscale(theta, coef, intercept);
         ++passes_;
         double value = class_pass(rows_, coef, intercept, probability, gradient, weight_sum_, options_.threads);
         for (Index k = 0; k < K; ++k) {
@@ -224,6 +194,19 @@ private:
             }
         }
         return value;
+    }
+
+    void unscale(const std::vector<double>& theta, std::vector<double>& coef, std::vector<double>& intercept) const {
+        const Index p = rows_.x.cols(), K = rows_.classes, step = p + 1;
+        coef.resize(static_cast<std::size_t>(K * p));
+        intercept.assign(K, 0.0);
+        for (Index k = 0; k < K; ++k) {
+            if (at_.intercept) intercept[k] = theta[k * step + p];
+            for (Index j = 0; j < p; ++j) {
+                coef[k * p + j] = at_.scale[j] * theta[k * step + j];
+                if (at_.intercept) intercept[k] -= at_.mean[j] * coef[k * p + j];
+            }
+        }
     }
 
     std::vector<T> probabilities(const std::vector<double>& theta) {
@@ -258,8 +241,9 @@ private:
     double pass_ = 0, product_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
     bool may_fill_ = false, report_ = false;
     std::vector<char> unseen_;
+    std::vector<T> probability_;
     ClassMetric metric_;
-    Index passes_ = 0, grams_ = 0, age_ = 0;
+    Index passes_ = 0, grams_ = 0, age_ = 0, iterations_ = 0, passes_before_ = 0;
     InterruptPoll interrupt_;
 };
 
@@ -375,9 +359,9 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     s.iterations = found.iterations;
     s.passes = objective.passes();
     s.grams = objective.grams();
-    s.method = objective.metric().is_full()       ? "newton"
-               : objective.metric().is_diagonal() ? "lbfgs"
-                                                  : "preconditioned lbfgs";
+    s.method = objective.metric().is_full()            ? "newton"
+               : objective.wants_conjugate_gradients() ? "newton-cg"
+                                                       : "preconditioned lbfgs";
     s.coef.resize(static_cast<std::size_t>(K * p));
     s.intercepts.assign(K, 0.0);
     for (Index k = 0; k < K; ++k) {

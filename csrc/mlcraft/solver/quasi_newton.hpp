@@ -82,9 +82,11 @@ private:
 };
 
 // Newton's direction by conjugate gradients in the metric, to a precision that grows as the solution comes near
-// (Dembo, Eisenstat and Steihaug 1982): for a metric too plain for the few corrections of L-BFGS.
+// (Dembo, Eisenstat and Steihaug 1982).
 template <class Objective>
-std::vector<double> newton_direction(Objective& objective, const std::vector<double>& gradient, double certificate) {
+std::vector<double> newton_direction(Objective& objective, const std::vector<double>& theta,
+                                     const std::vector<double>& gradient, double certificate) {
+    objective.prepare_hess(theta);
     const std::size_t size = gradient.size();
     std::vector<double> x(size, 0.0), r(size), z(size), d(size), product(size);
     for (std::size_t j = 0; j < size; ++j) r[j] = -gradient[j];
@@ -111,8 +113,9 @@ std::vector<double> newton_direction(Objective& objective, const std::vector<dou
 }
 
 // Objective: evaluate(theta, gradient) -> value; certificate(gradient); metric(); improve_metric(certificate,
-// certificate before, theta) -> whether it has changed the metric; after_iteration(iterations, value, certificate) ->
-// whether to stop (interrupt, callback).
+// certificate before, theta) -> whether it has changed the metric; wants_conjugate_gradients(), prepare_hess(theta) and
+// hess_times(v, out), for a metric too plain for the corrections of L-BFGS; after_iteration(iterations, value,
+// certificate) -> whether to stop (interrupt, callback).
 template <class Objective>
 QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, const QuasiNewtonControl& control) {
     const std::size_t size = theta.size();
@@ -142,13 +145,10 @@ QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, con
             break;
         }
         if (result.iterations >= control.max_iter) break;
-        std::vector<double> direction;
-        bool by_conjugate_gradients = false;
-        if constexpr (requires { objective.hess_times(theta, trial); })
-            by_conjugate_gradients = objective.metric().is_diagonal();
-        if constexpr (requires { objective.hess_times(theta, trial); })
-            if (by_conjugate_gradients) direction = newton_direction(objective, gradient, certificate);
-        if (!by_conjugate_gradients) direction = memory.direction(objective.metric(), gradient, control.scaled);
+        const bool by_conjugate_gradients = objective.wants_conjugate_gradients();
+        std::vector<double> direction = by_conjugate_gradients
+                                            ? newton_direction(objective, theta, gradient, certificate)
+                                            : memory.direction(objective.metric(), gradient, control.scaled);
         double slope = inner_product(gradient, direction);
         if (!(slope < 0) && !memory.empty()) {
             memory.clear();

@@ -71,7 +71,13 @@ public:
         zeros_.assign(hess_.size(), T(0));
     }
 
-    // The Hessian at the last point evaluated, times v: the gradient of a weighted squared loss with targets of zero.
+    bool wants_conjugate_gradients() const { return metric_.is_diagonal(); }
+    void prepare_hess(const std::vector<double>& theta) {
+        std::vector<double> unused;
+        if (hess_at_ != theta) evaluate_hess(theta, unused);
+    }
+
+    // The Hessian at the point prepared, times v: the gradient of a weighted squared loss with targets of zero.
     void hess_times(const std::vector<double>& v, std::vector<double>& out) {
         const Index n = rows_.x.rows(), p = rows_.x.cols();
         std::vector<double> coef(p);
