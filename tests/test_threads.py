@@ -46,10 +46,9 @@ def digests() -> dict[int, dict[str, str]]:
     return found
 
 
-# Still through LAPACK, whose bits depend on its threads (where it has more than one); and the number of threads has a
-# say in the choice of the solver.
-LAPACK, CHOICE = "LAPACK's own threads", "the choice of the solver knows the number of threads"
-OPEN = {"very_many_dependent_columns": LAPACK, "wide_dependent_rows": LAPACK, "logistic_weighted_many_columns": CHOICE}
+# Still through LAPACK, whose bits depend on its threads (where it has more than one).
+LAPACK = "LAPACK's own threads"
+OPEN = {"very_many_dependent_columns": LAPACK, "wide_dependent_rows": LAPACK}
 CASES = [
     pytest.param(case, marks=pytest.mark.xfail(reason=OPEN[case], strict=False)) if case in OPEN else case
     for case in thread_cases.CASES

@@ -26,10 +26,10 @@ public:
     MultinomialObjective(const ClassRows<Matrix>& rows, const Coordinates& at, double alpha, double ridge,
                          const std::vector<double>& pi, const SmoothOptions& options)
         : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), pi_(pi), options_(options),
-          work_(estimate_work(rows.x, rows.x.rows(), options.threads)) {
+          work_(estimate_work(rows.x, rows.x.rows())) {
         const double n = static_cast<double>(rows.x.rows()), K = static_cast<double>(rows.classes);
-        const double size = K * static_cast<double>(rows.x.cols() + 1), alone = options.threads == 1 ? 2.0 : 1.0;
-        pass_ = work_.pass + alone * K * (n * 2 + stored_elements(rows.x) * 0.04 * sizeof(T) / 8);
+        const double size = K * static_cast<double>(rows.x.cols() + 1);
+        pass_ = work_.pass + K * (n * 2 + stored_elements(rows.x) * 0.04 * sizeof(T) / 8);
         product_ = work_.gram + 2 * pass_ + n * K * K;
         full_ = K * (K + 1) / 2 * work_.gram + size * size * size * 0.02;
         const double memory = size * size * 24;
@@ -324,7 +324,7 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     control.rounding = std::numeric_limits<T>::epsilon();
     control.tol = std::max(options.tol, 30 * control.rounding);
     control.max_iter = options.max_iter;
-    const SmoothPlan plan = plan_smooth(x, options.threads);
+    const SmoothPlan plan = plan_smooth(x);
     MultinomialObjective<Matrix> objective(rows, at, options.alpha, 0, pi, options);
     if (plan.sample > 0) {
         const std::vector<Index> chosen = spread_rows(n, plan.sample);

@@ -25,7 +25,7 @@ public:
     SmoothObjective(const SmoothRows<Matrix>& rows, const Coordinates& at, const SmoothPenalty& penalty, double ridge,
                     double residual, const SmoothOptions& options)
         : rows_(rows), at_(at), penalty_(penalty), ridge_(ridge), residual_(residual), options_(options),
-          work_(estimate_work(rows.x, rows.x.rows(), options.threads)), hess_(static_cast<std::size_t>(rows.x.rows())),
+          work_(estimate_work(rows.x, rows.x.rows())), hess_(static_cast<std::size_t>(rows.x.rows())),
           keep_hess_(work_.gram < 8 * work_.pass) {}
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
@@ -257,7 +257,7 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     control.rounding = std::numeric_limits<T>::epsilon();
     control.tol = std::max(options.tol, 30 * control.rounding);
     control.max_iter = options.max_iter;
-    const SmoothPlan plan = plan_smooth(x, options.threads);
+    const SmoothPlan plan = plan_smooth(x);
     SmoothObjective<Matrix> objective(rows, at, penalty, 0, null.residual, options);
     if (options.state) {
         objective.use(options.state->metric);
