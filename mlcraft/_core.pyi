@@ -198,6 +198,14 @@ def fit_smooth(
     options: SmoothOptions,
     callback: Any = ...,
 ) -> SmoothSolution: ...
+def logistic_information(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    coef: ArrayLike,
+    intercept: float,
+    centre: bool,
+) -> tuple[float, float, int, float, NDArray[float64], NDArray[float64]]: ...
 def fold_moments(
     x: NDArray[Any],
     y: NDArray[Any],

@@ -2,6 +2,7 @@
 #include "arrays.hpp"
 #include "mlcraft/loss/loss.hpp"
 #include "mlcraft/solver/multinomial.hpp"
+#include "mlcraft/stats/logistic_information.hpp"
 
 namespace mlcraft::bind {
 namespace {
@@ -41,6 +42,18 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
     };
     if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
     return visit_sparse<CsrMatrix>(x, run);
+}
+
+py::tuple information(const py::array& x, const py::array& y, const py::object& weight,
+                      const py::array_t<double, py::array::c_style>& coef, double intercept, bool centre) {
+    const MatrixView<const double> rows = matrix_view<double>(x, "X");
+    if (coef.size() != rows.cols) throw py::value_error("coef needs an element for each column of X");
+    const LogisticInformation found =
+        logistic_information(rows, vector_view<double>(y, rows.rows, "y"),
+                             vector_view<double>(weight, rows.rows, "sample_weight"), coef.data(), intercept, centre);
+    const Moments& m = found.moments;
+    return py::make_tuple(found.sum, found.second, found.certain, m.weight_sum, to_array<double>(m.x_mean, {rows.cols}),
+                          to_array<double>(m.xx, {rows.cols, rows.cols}));
 }
 
 }  // namespace
@@ -85,6 +98,9 @@ void register_smooth(py::module_& m) {
     m.def("fit_smooth", &smooth, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("offset"),
           py::arg("options"), py::arg("callback") = py::none(),
           "Smooth scalar losses with an L2 penalty on dense or CSR x.");
+    m.def("logistic_information", &information, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("coef"),
+          py::arg("intercept"), py::arg("centre"),
+          "(sum w mu, the same over class 1, certain rows, weight sum, mean, xx) of a logistic fit to few rows.");
 }
 
 }  // namespace mlcraft::bind

@@ -41,6 +41,7 @@
 #include "mlcraft/stats/folds.cpp"
 #include "mlcraft/stats/leave_one_out.cpp"
 #include "mlcraft/stats/leverage.cpp"
+#include "mlcraft/stats/logistic_information.cpp"
 #include "mlcraft/stats/sandwich.cpp"
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft import _core
 from mlcraft._engine.factor import Factor
+from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares, predict_linear
 from mlcraft._engine.spectrum import one_blas_thread
 
@@ -360,6 +362,9 @@ def _look_at_two(
     penalty: float | None,
 ) -> dict[str, Any]:
     """Information and fitted probabilities of two classes, in as few passes as there can be."""
+    few = isinstance(X, np.ndarray) and X.size <= SMALL
+    if few and X.dtype == codes.dtype == np.float64:
+        return _look_at_few(X, codes, slopes, constants, sample_weight, fit_intercept)
     eta = linear_predictors(X, slopes, constants)[:, 0]
     small = np.exp(-np.abs(eta))
     large = 1.0 / (1.0 + small)
@@ -373,11 +378,28 @@ def _look_at_two(
     # a BLAS may share a long dot product among its threads, and the sum would depend on how many there are
     second = float(mu @ codes if len(mu) <= ONE_THREAD else mu[codes > 0].sum())
     seen: dict[str, Any] = {"own_weight": np.array([second - float(mu.sum()), second]), "n_certain": certain}
-    if isinstance(X, np.ndarray) and X.size <= SMALL:
+    if few:
         seen["matrix"], seen["mean"] = _small_information(X, hessian, fit_intercept)
     elif penalty is not None:
         seen["factor"] = _factor_with(X, hessian, penalty, fit_intercept)
     return seen
+
+
+def _look_at_few(
+    X: Any,
+    codes: NDArray[Any],
+    slopes: Doubles,
+    constants: Doubles,
+    sample_weight: NDArray[Any] | None,
+    fit_intercept: bool,
+) -> dict[str, Any]:
+    """`_look_at_two` in one call: a fit of few rows takes no longer than some of NumPy's."""
+    X, codes, sample_weight = readable(X, codes, sample_weight)
+    total, second, certain, weight, mean, spread = _core.logistic_information(
+        X, codes, sample_weight, slopes[0], float(constants[0]), fit_intercept
+    )
+    matrix = _bordered(weight, mean, spread) if fit_intercept else spread
+    return {"own_weight": np.array([second - total, second]), "n_certain": certain, "matrix": matrix, "mean": mean}
 
 
 def _look_at_many(
@@ -404,21 +426,24 @@ def _look_at_many(
 
 def _small_information(X: Any, hessian: Doubles, fit_intercept: bool) -> tuple[Doubles, Doubles]:
     """`information_matrix` of two classes for few rows, without blocks."""
-    p, start = X.shape[1], int(fit_intercept)
-    matrix = np.zeros((p + start, p + start))
     if not fit_intercept:
-        matrix[:] = X.T @ (hessian[:, np.newaxis] * X)
-        return matrix, np.zeros(p)
+        return X.T @ (hessian[:, np.newaxis] * X), np.zeros(X.shape[1])
     total = float(hessian.sum())
     mean = (hessian @ X) / max(total, np.finfo(np.float64).tiny)
     Z = X - mean
+    return _bordered(total, mean, Z.T @ (hessian[:, np.newaxis] * Z)), mean
+
+
+def _bordered(total: float, mean: Doubles, spread: Doubles) -> Doubles:
+    """Put the intercept, at the mean, before the columns; columns without spread become zero."""
+    matrix = np.zeros((len(mean) + 1, len(mean) + 1))
     matrix[0, 0] = total
-    matrix[1:, 1:] = Z.T @ (hessian[:, np.newaxis] * Z)
-    flat = matrix.diagonal()[1:] <= total * (CONSTANT * mean) ** 2
+    matrix[1:, 1:] = spread
+    flat = spread.diagonal() <= total * (CONSTANT * mean) ** 2
     if flat.any():
         matrix[1:][flat] = 0.0
         matrix[:, 1:][:, flat] = 0.0
-    return matrix, mean
+    return matrix
 
 
 def _log_likelihood(

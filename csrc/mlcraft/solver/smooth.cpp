@@ -88,7 +88,7 @@ public:
         }
         ++passes_;
         const SmoothRows<Matrix> rows{
-            rows_.x, {zeros_.data(), n, 1}, {hess_.data(), n, 1}, {}, find_loss<T>("squared")};
+            rows_.x, {zeros_.data(), n, 1}, {hess_.data(), n, 1}, {}, find_loss<T>("squared"), T(0), false};
         const PassSums pass = smooth_pass(rows, coef.data(), c, static_cast<T*>(nullptr), options_.threads);
         const double share = pass.weight_sum / weight_sum_;
         const double g0 = at_.intercept ? share * pass.intercept_gradient + penalty_.intercept_alpha * c : 0.0;
@@ -236,8 +236,13 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
                           VectorView<const typename Matrix::value_type> offset, const SmoothOptions& options) {
     using T = typename Matrix::value_type;
     const Index n = x.rows(), p = x.cols();
-    const SmoothRows<Matrix> rows{
-        x, y, weight, offset, find_loss<T>(options.loss.c_str()), static_cast<T>(options.parameter)};
+    const SmoothRows<Matrix> rows{x,
+                                  y,
+                                  weight,
+                                  offset,
+                                  find_loss<T>(options.loss.c_str()),
+                                  static_cast<T>(options.parameter),
+                                  options.state != nullptr};
     const Null null = null_model(options, n, y, weight, offset);
     const Coordinates at =
         options.state ? options.state->at : coordinates_of(x, weight, options.fit_intercept, options.threads);

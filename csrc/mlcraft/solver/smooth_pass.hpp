@@ -18,6 +18,7 @@ struct SmoothRows {  // the data of a problem with a scalar loss
     VectorView<const T> y, weight, offset;
     LossBlock<T> block;
     T parameter = 0;
+    bool skip_weightless = false;  // blocks of rows without weight are not read: they have been found finite before
 };
 
 struct PassSums {
@@ -37,6 +38,14 @@ PassSums smooth_pass(const SmoothRows<Matrix>& rows, const double* coef, double 
     const std::vector<T> v(coef, coef + p);
     const std::vector<double> sums = sum_over_rows(
         x.rows(), x.block_rows(), pass_lanes(x), p + 4, threads, [&](Index begin, Index count, double* out) {
+            if (rows.skip_weightless && rows.weight) {
+                bool any = false;
+                for (Index i = 0; i < count; ++i) any = any || rows.weight[begin + i] > 0;
+                if (!any) {
+                    if (hess != nullptr) std::fill_n(hess + begin, count, T(0));
+                    return;
+                }
+            }
             T eta[max_block_rows];
             if (rows.offset)
                 for (Index i = 0; i < count; ++i) eta[i] = rows.offset[begin + i] + static_cast<T>(intercept);
