@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcraft import _core
 from mlcraft._engine.factor import Factor
-from mlcraft._engine.layout import readable
+from mlcraft._engine.few_rows import CONSTANT, information_of_few, look_at_few
 from mlcraft._engine.least_squares import NonFiniteError, fit_least_squares, predict_linear
 from mlcraft._engine.spectrum import one_blas_thread
 
@@ -31,7 +30,6 @@ BLOCK = 1 << 18  # elements of X that are in double precision at once
 ONE_THREAD = 4096
 CHEAP = 2e8  # multiplications of the information that a fit makes unasked: some milliseconds
 CERTAIN = 1e-7  # distance from 0 or 1 at which a probability counts as certain
-CONSTANT = 1e-13  # spread of a column, relative to its mean, that is nothing but rounding
 
 
 @dataclass(frozen=True)
@@ -364,7 +362,7 @@ def _look_at_two(
     """Information and fitted probabilities of two classes, in as few passes as there can be."""
     few = isinstance(X, np.ndarray) and X.size <= SMALL
     if few and X.dtype == codes.dtype == np.float64:
-        return _look_at_few(X, codes, slopes, constants, sample_weight, fit_intercept)
+        return look_at_few(X, codes, slopes, constants, sample_weight, fit_intercept)
     eta = linear_predictors(X, slopes, constants)[:, 0]
     small = np.exp(-np.abs(eta))
     large = 1.0 / (1.0 + small)
@@ -379,27 +377,10 @@ def _look_at_two(
     second = float(mu @ codes if len(mu) <= ONE_THREAD else mu[codes > 0].sum())
     seen: dict[str, Any] = {"own_weight": np.array([second - float(mu.sum()), second]), "n_certain": certain}
     if few:
-        seen["matrix"], seen["mean"] = _small_information(X, hessian, fit_intercept)
+        seen["matrix"], seen["mean"] = information_of_few(X, hessian, fit_intercept)
     elif penalty is not None:
         seen["factor"] = _factor_with(X, hessian, penalty, fit_intercept)
     return seen
-
-
-def _look_at_few(
-    X: Any,
-    codes: NDArray[Any],
-    slopes: Doubles,
-    constants: Doubles,
-    sample_weight: NDArray[Any] | None,
-    fit_intercept: bool,
-) -> dict[str, Any]:
-    """`_look_at_two` in one call: a fit of few rows takes no longer than some of NumPy's."""
-    X, codes, sample_weight = readable(X, codes, sample_weight)
-    total, second, certain, weight, mean, spread = _core.logistic_information(
-        X, codes, sample_weight, slopes[0], float(constants[0]), fit_intercept
-    )
-    matrix = _bordered(weight, mean, spread) if fit_intercept else spread
-    return {"own_weight": np.array([second - total, second]), "n_certain": certain, "matrix": matrix, "mean": mean}
 
 
 def _look_at_many(
@@ -422,28 +403,6 @@ def _look_at_many(
         "matrix": matrix,
         "mean": mean,
     }
-
-
-def _small_information(X: Any, hessian: Doubles, fit_intercept: bool) -> tuple[Doubles, Doubles]:
-    """`information_matrix` of two classes for few rows, without blocks."""
-    if not fit_intercept:
-        return X.T @ (hessian[:, np.newaxis] * X), np.zeros(X.shape[1])
-    total = float(hessian.sum())
-    mean = (hessian @ X) / max(total, np.finfo(np.float64).tiny)
-    Z = X - mean
-    return _bordered(total, mean, Z.T @ (hessian[:, np.newaxis] * Z)), mean
-
-
-def _bordered(total: float, mean: Doubles, spread: Doubles) -> Doubles:
-    """Put the intercept, at the mean, before the columns; columns without spread become zero."""
-    matrix = np.zeros((len(mean) + 1, len(mean) + 1))
-    matrix[0, 0] = total
-    matrix[1:, 1:] = spread
-    flat = spread.diagonal() <= total * (CONSTANT * mean) ** 2
-    if flat.any():
-        matrix[1:][flat] = 0.0
-        matrix[:, 1:][:, flat] = 0.0
-    return matrix
 
 
 def _log_likelihood(
