@@ -218,3 +218,38 @@ def test_wrong_arguments():
         fit_smooth(X, y, loss="multinomial", offset=y)
     with pytest.raises(ValueError, match="coef needs"):
         fit_smooth(X, y, loss="logistic", init=(np.ones(3), np.zeros(1)))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_more_columns_than_rows_on_any_scale(classes, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((80, 100)) * 10.0 ** rng.uniform(-4, 4, 100)
+    y = rng.integers(0, classes, 80).astype(float)
+    loss = "multinomial" if classes > 2 else "logistic"
+    fit = fit_smooth(X, y, loss=loss, n_classes=classes, alpha=1 / 800)
+    assert fit.status == "converged"
+    assert fit.n_iter <= 100
+    assert worst_gradient(X, y, fit, loss=loss, alpha=1 / 800) < 1e-8
+
+
+def test_an_outlier_does_not_pass_for_a_separating_direction():
+    X, _, rng = problem(5000, 4, seed=8)
+    y = (rng.random(5000) < 1 / (1 + np.exp(-X[:, 0]))).astype(np.float32)
+    X[7, 3] = 1e5
+    fit = fit_smooth(X.astype(np.float32), y, loss="logistic")
+    assert fit.status != "separated"
+
+
+def test_a_constant_column_of_sparse_rows_is_left_alone():
+    X, y, _ = problem(2000, 3, seed=9)
+    fit = fit_smooth(sparse.csr_array(np.column_stack([X, np.full(2000, 0.1)])), y, loss="logistic")
+    assert fit.status == "converged"
+    assert fit.coef[3] == 0
+
+
+def test_a_state_without_a_factor():
+    X, y = hard_design("wide sparse")
+    first = fit_smooth(X, y, loss="logistic", alpha=0.01, keep_state=True)
+    again = fit_smooth(X, y, loss="logistic", alpha=0.005, init=(first.coef, first.intercept), state=first.state)
+    assert worst_gradient(X, y, again, alpha=0.005) < 1e-8

@@ -10,6 +10,7 @@ namespace {
 SmoothSolution smooth(const py::object& x, const py::array& y, const py::object& weight, const py::object& offset,
                       SmoothOptions options, const py::object& callback) {
     const Index classes = options.loss == "multinomial" ? options.classes : 1;
+    if (options.loss == "multinomial" && classes < 2) throw py::value_error("there must be two classes or more");
     if (classes == 1 && find_loss<double>(options.loss.c_str()) == nullptr)
         throw py::value_error("there is no loss named '" + options.loss + "'");
     if (!callback.is_none())
@@ -20,6 +21,7 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
     const auto run = [&](const auto& matrix) {
         using T = typename std::decay_t<decltype(matrix)>::value_type;
         const Index n = matrix.rows();
+        if (n == 0) throw py::value_error("X has no rows");
         const auto target = vector_view<T>(y, n, "y"), w = vector_view<T>(weight, n, "sample_weight"),
                    base = vector_view<T>(offset, n, "offset");
         const auto size = [](const auto& v) { return static_cast<Index>(v.size()); };

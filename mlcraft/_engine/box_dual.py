@@ -110,7 +110,7 @@ def fit_box_dual(
     if method != "auto":
         first = method
     else:
-        first = "interior_point" if X.shape[1] <= WIDEST and X.shape[1] <= 2 * X.shape[0] else "coordinate_descent"
+        first = "interior_point" if X.shape[1] <= WIDEST else "coordinate_descent"
     numbers = (float(epsilon), float(bias), float(tol))
     data = (y, lower, upper)
     if method != "auto" or first == "coordinate_descent":

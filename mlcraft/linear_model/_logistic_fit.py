@@ -129,7 +129,7 @@ class LogisticProblem:
         if max_iter == 0:
             return self._unfitted(init)
         fit = self._solved(tol, max_iter, init, callback)
-        if fit.status == "stalled" or (fit.n_iter == 0 and fit.status == "converged"):
+        if fit.status in ("stalled", "max_iter") or (fit.n_iter == 0 and fit.status == "converged"):
             scale = self._range()
             if scale != 1:
                 fit = self._solved_in_range(scale, tol, max_iter, init, callback)

@@ -188,6 +188,10 @@ class LinearSVC(LinearClassifier):
             seed=seed_of(self.random_state),
         )
         by_class = None if self.class_weight is None else class_weights(self.class_weight, rows)
+        if by_class is not None and not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
+            raise ValueError(
+                f"class_weight must be finite, not negative and not zero for every class, got {self.class_weight!r}"
+            )
         n_classes = len(rows.classes)
         fits = [
             fit_margin(rows.X, *_one_against_others(rows, by_class, code), options)

@@ -27,7 +27,8 @@ template <class Matrix>
 Index class_lanes(const Matrix& x, Index classes) {  // as pass_lanes
     const double elements = stored_elements(x);
     const double split =
-        std::min(elements * static_cast<double>(classes) / 65536, elements / (4.0 * static_cast<double>(x.cols() + 1)));
+        std::min({elements * static_cast<double>(classes) / 65536, elements / (4.0 * static_cast<double>(x.cols() + 1)),
+                  8e6 / static_cast<double>(classes * (x.cols() + 1))});  // 64 MB of sums at most
     return std::clamp<Index>(static_cast<Index>(split), 1, std::min<Index>(64, x.rows() / 64 + 1));
 }
 

@@ -93,6 +93,9 @@ template <class Matrix>
 Coordinates coordinates_of(const Matrix& x, VectorView<const typename Matrix::value_type> weight, bool intercept,
                            int threads) {
     const ColumnSums columns = column_sums(x, weight, threads);
+    // sparse columns are not shifted before they are squared
+    constexpr bool sparse = requires { x.stored(); };
+    constexpr double noise = sparse ? 1e-12 : 1e-28;
     Coordinates at;
     at.intercept = intercept;
     at.mean.assign(columns.mean.size(), 0.0);
@@ -100,7 +103,7 @@ Coordinates coordinates_of(const Matrix& x, VectorView<const typename Matrix::va
     for (std::size_t j = 0; j < at.scale.size(); ++j) {
         const double spread = intercept ? columns.variance[j] : columns.mean_square[j];
         if (intercept) at.mean[j] = columns.mean[j];
-        if (spread > 1e-28 * columns.mean_square[j]) at.scale[j] = 1 / std::sqrt(spread);
+        if (spread > noise * columns.mean_square[j]) at.scale[j] = 1 / std::sqrt(spread);
     }
     return at;
 }

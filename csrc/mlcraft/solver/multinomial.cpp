@@ -25,7 +25,7 @@ public:
     using T = typename Matrix::value_type;
     MultinomialObjective(const ClassRows<Matrix>& rows, const Coordinates& at, double alpha, double ridge,
                          const std::vector<double>& pi, const SmoothOptions& options)
-        : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), pi_(pi), options_(options),
+        : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), options_(options),
           work_(estimate_work(rows.x, rows.x.rows())) {
         const double n = static_cast<double>(rows.x.rows()), K = static_cast<double>(rows.classes);
         const double size = K * static_cast<double>(rows.x.cols() + 1);
@@ -127,7 +127,7 @@ public:
     }
 
     // Where L-BFGS has not done it in some thirty steps, it would take hundreds.
-    bool wants_conjugate_gradients() const { return !metric_.is_full() && (iterations_ > 12 || metric_.is_diagonal()); }
+    bool wants_conjugate_gradients() const { return iterations_ > 12 || metric_.is_diagonal(); }
     void prepare_hess(const std::vector<double>& theta) { probability_ = probabilities(theta); }
 
     void hess_times(const std::vector<double>& v, std::vector<double>& out) {
@@ -235,7 +235,6 @@ private:
     const ClassRows<Matrix>& rows_;
     const Coordinates& at_;
     double alpha_, ridge_;
-    const std::vector<double>& pi_;
     const SmoothOptions& options_;
     WorkEstimate work_;
     double pass_ = 0, product_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
@@ -276,7 +275,7 @@ bool separates_classes(const ClassRows<Matrix>& rows, const Coordinates& at, con
             }
         }
     }
-    return most > 0.05 && least > -1e-3 * most;
+    return most > 0.2 && least > -1e-3 * std::min(most, 1.0);
 }
 
 }  // namespace
@@ -380,7 +379,7 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         for (Index k = 0; k < K; ++k) mean += s.coef[k * p + j] / static_cast<double>(K);
         for (Index k = 0; k < K; ++k) s.coef[k * p + j] -= mean;
     }
-    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 1e4 * control.rounding))
+    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 100 * control.rounding))
         s.status = Status::converged;
     const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
     if (ended && options.alpha == 0 && separates_classes(rows, at, found.step)) {

@@ -2,6 +2,7 @@
 // the solvers choose among methods. The threads at hand play no part, so that they do not change the bits of a result.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "mlcraft/core/types.hpp"
