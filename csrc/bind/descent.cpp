@@ -57,7 +57,7 @@ py::tuple fused(const py::object& x, const py::array& y,
         const auto target = target_view<T>(y, matrix.rows());
         const auto w = vector_view<T>(weight, matrix.rows(), "sample_weight");
         if (coef.size() != matrix.cols()) throw py::value_error("coef needs an element for each column of X");
-        FusedPass pass;
+        PassSums pass;
         {
             const py::gil_scoped_release release;
             const CallScope scope;

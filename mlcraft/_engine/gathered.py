@@ -125,7 +125,7 @@ def gather(
     return Gathered(core, X.dtype, y.ndim, not isinstance(X, np.ndarray))
 
 
-class Columns(BaseEstimator):  # type: ignore[misc]
+class Columns(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Bearer of the names and number of columns, for scikit-learn's checks and their words."""
 
     def copy(self) -> Columns:

@@ -11,7 +11,7 @@ try:
     from sklearn.callback._callback_support import callback_management_context
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupportMixin(BaseEstimator):  # type: ignore[no-redef,misc]
+    class CallbackSupportMixin(BaseEstimator):  # type: ignore[no-redef,misc]  # stands in for scikit-learn's before 1.9
         """Nothing to support."""
 
 

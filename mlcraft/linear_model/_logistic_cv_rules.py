@@ -1,7 +1,7 @@
 """Which parameters of cross-validated logistic regression go together: scikit-learn's rules, errors, deprecations."""
 
 from dataclasses import dataclass
-from numbers import Number
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def asked_search(estimator: Any) -> Asked:
     check_solver(estimator.solver, penalty, estimator.dual)
     if penalty == "elasticnet":
         valid = ratios is not None and len(ratios) > 0
-        if not valid or any(not isinstance(ratio, Number) or not 0 <= ratio <= 1 for ratio in ratios):  # type: ignore[operator]
+        if not valid or any(not isinstance(ratio, Real) or not 0 <= float(ratio) <= 1 for ratio in ratios):
             raise ValueError(f"l1_ratios must be an array-like of numbers between 0 and 1; got (l1_ratios={ratios!r})")
     elif ratios is not None and estimator.penalty != "deprecated":
         warn_caller(f"l1_ratios parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})")

@@ -110,11 +110,12 @@ def fit_grid(
         If X or the weights hold NaN or infinity, or the weights of a part sum to zero.
     """
     order = np.argsort(Cs, kind="stable")
-    whole: list[SmoothFit] = [None] * len(Cs)  # type: ignore[list-item]
+    fits: dict[int, SmoothFit] = {}
     start = state = None
     for number in order:
-        whole[number] = fit = _fit(rows, weight, Cs[number], settings, start, state=state, keep_state=True)
+        fits[number] = fit = _fit(rows, weight, Cs[number], settings, start, state=state, keep_state=True)
         start, state = ((fit.coef, fit.intercept), fit.state) if fit.status == "converged" else (None, None)
+    whole = [fits[number] for number in range(len(Cs))]
     outputs = len(rows.classes) if len(rows.classes) > 2 else 1
     shape = (len(parts), len(Cs), outputs)
     found = GridFits(

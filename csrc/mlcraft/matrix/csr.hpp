@@ -103,11 +103,6 @@ public:
             out[indices_[k]] += w * static_cast<double>(values_[k]) * static_cast<double>(values_[k]);
     }
 
-    void append_row(Index i, std::vector<T>& values, std::vector<I>& indices) const {
-        values.insert(values.end(), values_ + start_[i], values_ + start_[i + 1]);
-        indices.insert(indices.end(), indices_ + start_[i], indices_ + start_[i + 1]);
-    }
-
     // sums += w * (values of row i), squares += w * (values of row i)^2, by column
     void add_sums(Index i, double w, double* sums, double* squares) const {
         for (I k = start_[i]; k < start_[i + 1]; ++k) {

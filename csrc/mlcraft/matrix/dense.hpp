@@ -167,10 +167,15 @@ public:
         DenseMatrix matrix() const { return DenseMatrix({values.data(), rows, cols, cols, 1}); }
     };
     RowCopy copy_rows(const std::vector<Index>& rows) const {
-        RowCopy copy{{}, static_cast<Index>(rows.size()), cols()};
-        copy.values.reserve(rows.size() * static_cast<std::size_t>(cols()));
-        for (const Index i : rows)
-            for (Index j = 0; j < cols(); ++j) copy.values.push_back(view_(i, j));
+        RowCopy copy{std::vector<T>(rows.size() * static_cast<std::size_t>(cols())), static_cast<Index>(rows.size()),
+                     cols()};
+        if (view_.col_stride == 1) {
+            for (Index k = 0; k < copy.rows; ++k)
+                std::copy_n(view_.data + rows[k] * view_.row_stride, cols(), copy.values.data() + k * cols());
+        } else {
+            for (Index j = 0; j < cols(); ++j)
+                for (Index k = 0; k < copy.rows; ++k) copy.values[k * cols() + j] = view_(rows[k], j);
+        }
         return copy;
     }
 

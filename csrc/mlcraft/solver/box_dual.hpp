@@ -15,10 +15,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "mlcraft/core/threads.hpp"
 #include "mlcraft/core/types.hpp"
+#include "mlcraft/solver/row_sums.hpp"
 
 namespace mlcraft {
 
@@ -59,31 +61,13 @@ struct BoxSolution {
     Status status = Status::max_iter;
 };
 
-// Elements of a design that are read in a pass.
-template <class Matrix>
-double pass_elements(const Matrix& x) {
-    if constexpr (requires { x.stored(); })
-        return static_cast<double>(x.stored());
-    else
-        return static_cast<double>(x.rows()) * static_cast<double>(x.cols());
-}
-
 // `threads`, or one for work too small to share.
 inline int box_threads(double operations, int threads) { return threads_for(operations) == 1 ? 1 : threads; }
 
-// Runs body(begin, count, sums) over blocks of rows, lane by lane; each lane has its own sums, added in order.
 template <class Matrix, class Body>
 std::vector<double> box_sums(const Matrix& x, Index sums, int threads, Body&& body) {
-    const Index n = x.rows(), rows = x.block_rows(), blocks = (n + rows - 1) / rows, lanes = sum_lanes(n);
-    std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
-    parallel_tasks(lanes, box_threads(2 * pass_elements(x), threads), [&](Index lane) {
-        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
-            body(b * rows, std::min(rows, n - b * rows), parts.data() + lane * sums);
-    });
-    for (Index lane = 1; lane < lanes; ++lane)
-        for (Index j = 0; j < sums; ++j) parts[j] += parts[lane * sums + j];
-    parts.resize(static_cast<std::size_t>(sums));
-    return parts;
+    return sum_over_rows(x.rows(), x.block_rows(), sum_lanes(x.rows()), sums,
+                         box_threads(2 * stored_elements(x), threads), std::forward<Body>(body));
 }
 
 // sum_i r_i z_i

@@ -36,7 +36,7 @@ class NewtonMatrix {
 public:
     NewtonMatrix(const BoxDual<Matrix>& problem, int threads)
         : problem_(problem),
-          threads_(box_threads(pass_elements(problem.x) * static_cast<double>(problem.width()), threads)),
+          threads_(box_threads(stored_elements(problem.x) * static_cast<double>(problem.width()), threads)),
           size_(problem.width()), matrix_(static_cast<std::size_t>(size_ * size_)), lower_(matrix_.size()) {}
 
     bool factorise(const std::vector<double>& theta) {

@@ -5,65 +5,19 @@
 #include <limits>
 
 #include "mlcraft/core/threads.hpp"
-#include "mlcraft/loss/loss.hpp"
 #include "mlcraft/matrix/csr.hpp"
 #include "mlcraft/matrix/dense.hpp"
 #include "mlcraft/penalty/l2.hpp"
 
 namespace mlcraft {
-namespace {
-
-// Runs body(begin, count, sums) over blocks of rows, lane by lane; each lane has its own sums (added in order).
-template <class Body>
-std::vector<double> sum_over_blocks(Index n, Index rows, Index sums, int threads, Body&& body) {
-    const Index blocks = (n + rows - 1) / rows;
-    const Index lanes = sum_lanes(n);
-    std::vector<double> parts(static_cast<std::size_t>(lanes * sums), 0.0);
-    parallel_tasks(lanes, threads, [&](Index lane) {
-        for (Index b = lane * blocks / lanes; b < (lane + 1) * blocks / lanes; ++b)
-            body(b * rows, std::min(rows, n - b * rows), parts.data() + lane * sums);
-    });
-    for (Index lane = 1; lane < lanes; ++lane)
-        for (Index j = 0; j < sums; ++j) parts[j] += parts[lane * sums + j];
-    parts.resize(static_cast<std::size_t>(sums));
-    return parts;
-}
-
-}  // namespace
 
 template <class Matrix>
-FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_type> y,
-                     VectorView<const typename Matrix::value_type> weight, const char* loss, const double* coef,
-                     double intercept, int threads) {
+PassSums fused_pass(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                    VectorView<const typename Matrix::value_type> weight, const char* loss, const double* coef,
+                    double intercept, int threads) {
     using T = typename Matrix::value_type;
-    const Index p = x.cols();
-    const LossBlock<T> block = find_loss<T>(loss);
-    const std::vector<T> v(coef, coef + p);
-    const std::vector<double> sums =
-        sum_over_blocks(x.rows(), x.block_rows(), p + 3, threads, [&](Index begin, Index count, double* out) {
-            T eta[max_block_rows];
-            std::fill(eta, eta + count, static_cast<T>(intercept));
-            if constexpr (requires { &Matrix::sweep_times; })
-                x.sweep_times(begin, count, v.data(), eta);
-            else
-                x.times(begin, count, v.data(), eta);
-            const LossSums of_block = block({count, y.slice(begin, count), weight.slice(begin, count), eta});
-            out[p] += of_block.value;
-            out[p + 1] += of_block.gradient;
-            out[p + 2] += of_block.weight;
-            if constexpr (requires { &Matrix::sweep_times; })
-                x.sweep_transposed_times(begin, count, eta, out);
-            else
-                x.transposed_times(begin, count, eta, out);
-        });
-    FusedPass pass;
-    pass.weight_sum = sums[p + 2];
-    const double share = 1.0 / pass.weight_sum;
-    pass.value = sums[p] * share;
-    pass.intercept_gradient = sums[p + 1] * share;
-    pass.gradient.assign(sums.begin(), sums.begin() + p);
-    for (double& g : pass.gradient) g *= share;
-    return pass;
+    const SmoothRows<Matrix> rows{x, y, weight, {}, find_loss<T>(loss)};
+    return smooth_pass(rows, coef, intercept, static_cast<T*>(nullptr), threads);
 }
 
 namespace {
@@ -103,7 +57,7 @@ public:
             b[j] = scale_[j] * beta[j];
             offset += mean_[j] * b[j];
         }
-        const FusedPass pass = fused_pass(x_, y_, weight_, options_.loss, b.data(), c - offset, options_.threads);
+        const PassSums pass = fused_pass(x_, y_, weight_, options_.loss, b.data(), c - offset, options_.threads);
         const L2Penalty penalty{options_.alpha};
         g0 = options_.fit_intercept ? pass.intercept_gradient : 0.0;
         for (Index j = 0; j < p; ++j)
@@ -151,21 +105,21 @@ private:
     // For each column j: sums of w d, w d^2 and w |d| with d = x - centre; and the sum of the weights.
     std::vector<double> sums_about(const std::vector<double>& centre) const {
         const Index p = x_.cols();
-        return sum_over_blocks(x_.rows(), x_.block_rows(), 3 * p + 1, options_.threads,
-                               [&](Index begin, Index count, double* out) {
-                                   std::vector<double> rows(static_cast<std::size_t>(count * p)), w(count, 1.0);
-                                   x_.read(begin, count, rows.data(), count);
-                                   if (weight_)
-                                       for (Index i = 0; i < count; ++i) w[i] = static_cast<double>(weight_[begin + i]);
-                                   for (Index i = 0; i < count; ++i) out[3 * p] += w[i];
-                                   for (Index j = 0; j < p; ++j)
-                                       for (Index i = 0; i < count; ++i) {
-                                           const double d = rows[j * count + i] - centre[j];
-                                           out[j] += w[i] * d;
-                                           out[p + j] += w[i] * d * d;
-                                           out[2 * p + j] += w[i] * std::abs(d);
-                                       }
-                               });
+        return sum_over_rows(x_.rows(), x_.block_rows(), sum_lanes(x_.rows()), 3 * p + 1, options_.threads,
+                             [&](Index begin, Index count, double* out) {
+                                 std::vector<double> rows(static_cast<std::size_t>(count * p)), w(count, 1.0);
+                                 x_.read(begin, count, rows.data(), count);
+                                 if (weight_)
+                                     for (Index i = 0; i < count; ++i) w[i] = static_cast<double>(weight_[begin + i]);
+                                 for (Index i = 0; i < count; ++i) out[3 * p] += w[i];
+                                 for (Index j = 0; j < p; ++j)
+                                     for (Index i = 0; i < count; ++i) {
+                                         const double d = rows[j * count + i] - centre[j];
+                                         out[j] += w[i] * d;
+                                         out[p + j] += w[i] * d * d;
+                                         out[2 * p + j] += w[i] * std::abs(d);
+                                     }
+                             });
     }
 
     const Matrix& x_;
@@ -267,10 +221,10 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
     return s;
 }
 
-#define MLCRAFT_DESCENT(M)                                                                                       \
-    template FusedPass fused_pass<M>(const M&, VectorView<const M::value_type>, VectorView<const M::value_type>, \
-                                     const char*, const double*, double, int);                                   \
-    template DescentSolution gradient_descent<M>(const M&, VectorView<const M::value_type>,                      \
+#define MLCRAFT_DESCENT(M)                                                                                      \
+    template PassSums fused_pass<M>(const M&, VectorView<const M::value_type>, VectorView<const M::value_type>, \
+                                    const char*, const double*, double, int);                                   \
+    template DescentSolution gradient_descent<M>(const M&, VectorView<const M::value_type>,                     \
                                                  VectorView<const M::value_type>, const DescentOptions&);
 MLCRAFT_DESCENT(DenseMatrix<double>)
 MLCRAFT_DESCENT(DenseMatrix<float>)

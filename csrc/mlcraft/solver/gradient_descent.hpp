@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mlcraft/core/types.hpp"
+#include "mlcraft/solver/smooth_pass.hpp"
 
 namespace mlcraft {
 
@@ -36,16 +37,9 @@ DescentSolution gradient_descent(const Matrix& x, VectorView<const typename Matr
                                  VectorView<const typename Matrix::value_type> weight, const DescentOptions& options);
 
 // The value and gradient at one point, in one pass: sum w_i loss_i / sum w_i, and g (features), g_0 for the intercept.
-struct FusedPass {
-    double value = 0;
-    double weight_sum = 0;
-    double intercept_gradient = 0;
-    std::vector<double> gradient;
-};
-
 template <class Matrix>
-FusedPass fused_pass(const Matrix& x, VectorView<const typename Matrix::value_type> y,
-                     VectorView<const typename Matrix::value_type> weight, const char* loss, const double* coef,
-                     double intercept, int threads);
+PassSums fused_pass(const Matrix& x, VectorView<const typename Matrix::value_type> y,
+                    VectorView<const typename Matrix::value_type> weight, const char* loss, const double* coef,
+                    double intercept, int threads);
 
 }  // namespace mlcraft

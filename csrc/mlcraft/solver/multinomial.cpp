@@ -126,7 +126,7 @@ public:
         ++grams_;
     }
 
-    // Where L-BFGS has not done it in some thirty steps, it would take hundreds.
+    // Where L-BFGS has not done it in a dozen steps, it would take hundreds.
     bool wants_conjugate_gradients() const { return iterations_ > 12 || metric_.is_diagonal(); }
     void prepare_hess(const std::vector<double>& theta) { probability_ = probabilities(theta); }
 
@@ -327,7 +327,7 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     MultinomialObjective<Matrix> objective(rows, at, options.alpha, 0, pi, options);
     if (plan.sample > 0) {
         const std::vector<Index> chosen = spread_rows(n, plan.sample);
-        const RowSample<Matrix> some(x, chosen);
+        const auto some = x.copy_rows(chosen);
         const std::vector<T> some_y = take(y, chosen), some_weight = take(weight, chosen);
         const Matrix sampled = some.matrix();
         const ClassRows<Matrix> some_rows{

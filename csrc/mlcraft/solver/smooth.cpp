@@ -278,7 +278,7 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
         objective.use(options.state->metric);
     } else if (plan.sample > 0) {
         const std::vector<Index> chosen = spread_rows(n, plan.sample);
-        const RowSample<Matrix> some(x, chosen);
+        const auto some = x.copy_rows(chosen);
         const std::vector<T> some_y = take(y, chosen), some_weight = take(weight, chosen),
                              some_offset = take(offset, chosen);
         const auto view = [&](const std::vector<T>& v) {

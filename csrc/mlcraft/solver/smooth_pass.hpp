@@ -16,7 +16,7 @@ struct SmoothRows {  // the data of a problem with a scalar loss
     using T = typename Matrix::value_type;
     const Matrix& x;
     VectorView<const T> y, weight, offset;
-    LossBlock<T> block;
+    LossBlock<T> block = nullptr;
     T parameter = 0;
     bool skip_weightless = false;  // blocks of rows without weight are not read: they have been found finite before
 };
