@@ -11,7 +11,7 @@ from mlcraft._engine.smooth import SmoothFit
 from mlcraft._engine.status import name_columns, warn_about_fit, warn_caller
 from mlcraft.exceptions import SeparationWarning
 from mlcraft.linear_model._logistic_fit import LogisticProblem
-from mlcraft.linear_model._logistic_rules import LOOSEST, engine_tolerance
+from mlcraft.linear_model._logistic_rules import engine_tolerance
 
 __all__ = ["warn_about_logistic"]
 
@@ -47,7 +47,7 @@ def warn_about_logistic(
 
 def _rounding(problem: LogisticProblem) -> float:
     """Return a gradient that may be left where rounding (of a large mean, say) ends a fit without a word."""
-    return max(LOOSEST, 100 * float(np.finfo(problem.X.dtype).eps))
+    return max(1e-6, 100 * float(np.finfo(problem.X.dtype).eps))
 
 
 def _classes_without_weight(problem: LogisticProblem) -> NDArray[np.intp]:
