@@ -132,7 +132,14 @@ class DescentSolution:
 class SmoothState:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
+class SmoothMethod:
+    cheapest: SmoothMethod
+    lbfgs: SmoothMethod
+    newton: SmoothMethod
+    newton_cg: SmoothMethod
+
 class SmoothOptions:
+    method: SmoothMethod
     alpha: float
     classes: int
     coef: list[float]
@@ -152,7 +159,7 @@ class SmoothSolution:
     @property
     def coef(self) -> NDArray[float64]: ...
     @property
-    def diverging(self) -> list[int]: ...
+    def columns(self) -> list[int]: ...
     @property
     def gradient_norm(self) -> float: ...
     @property

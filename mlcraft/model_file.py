@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
+from mlcraft._engine.information import LikelihoodFit
 from mlcraft._model_container import ModelFileError, check_array, read_container, write_container
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
@@ -182,7 +183,8 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
         "params": {name: _pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},
         "attributes": {name: _pack(name, value, arrays) for name, value in found.items()},
     }
-    kept = {"factor": getattr(model, "factor_", None), "sums": getattr(model, "sums_of_squares_", None)}
+    kept: dict[str, Any] = {"factor": getattr(model, "factor_", None), "sums": getattr(model, "sums_of_squares_", None)}
+    kept["likelihood"] = getattr(model, "_likelihood", None)
     description["kept"] = {
         name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
     }
@@ -191,9 +193,14 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     return description
 
 
-def _is_finite(part: Factor | SumsOfSquares) -> bool:
+def _is_finite(part: Any) -> bool:
     """Tell whether a file may hold it: sums that left the range of double precision are not kept."""
-    return all(np.all(np.isfinite(getattr(part, field.name))) for field in fields(part))
+    values = (getattr(part, field.name) for field in fields(part))
+    return all(
+        _is_finite(value) if is_dataclass(value) else np.all(np.isfinite(value))
+        for value in values
+        if value is not None
+    )
 
 
 def _pack(name: str, value: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -246,6 +253,9 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
     _check_shapes(vars(estimator))
     kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
     estimator._kept = kept.made_with(*_made_with(estimator, kept))
+    likelihood = description.get("kept", {}).get("likelihood")
+    if likelihood is not None:
+        estimator._likelihood = _restore_likelihood(_unpack(likelihood, arrays), estimator)
     if kind in _CLASSIFIERS:
         _check_classes(estimator)
     if kind in _BINARISED:
@@ -270,17 +280,13 @@ def _made_with(estimator: Any, kept: Kept) -> tuple[bool, Any]:
 
 def _restore_kept(description: Any, arrays: list[NDArray[Any]], coef: NDArray[Any]) -> Kept:
     """Rebuild the factor and the sums of squares, where the file has them."""
-    if not isinstance(description, dict) or set(description) - {"factor", "sums"}:
+    if not isinstance(description, dict) or set(description) - {"factor", "sums", "likelihood"}:
         raise ModelFileError("what it keeps of the fit is described wrongly")
-    parts = {name: _unpack(value, arrays) for name, value in description.items()}
+    parts = {name: _unpack(value, arrays) for name, value in description.items() if name != "likelihood"}
     n_features, n_targets = coef.shape[-1], coef.shape[0] if coef.ndim == 2 else 1
     factor, sums = None, None
     if "factor" in parts:
-        factor = _typed(Factor, parts["factor"])
-        size = len(factor.lower)
-        shapes = (factor.lower.shape, factor.scale.shape, factor.mean.shape)
-        if shapes != ((size, size), (0 if factor.dual else size,), (n_features,)):
-            raise ModelFileError("its factor does not fit its coefficients")
+        factor = _factor(parts["factor"], n_features)
     if "sums" in parts:
         sums = _typed(SumsOfSquares, parts["sums"])
         if any(part.shape != (n_targets,) for part in (sums.y_mean, sums.total, sums.residual)):
@@ -288,13 +294,41 @@ def _restore_kept(description: Any, arrays: list[NDArray[Any]], coef: NDArray[An
     return Kept(factor=factor, sums=sums)
 
 
+def _factor(values: Any, n_features: int) -> Factor:
+    factor: Factor = _typed(Factor, values)
+    size = len(factor.lower)
+    shapes = (factor.lower.shape, factor.scale.shape, factor.mean.shape)
+    if shapes != ((size, size), (0 if factor.dual else size,), (n_features,)):
+        raise ModelFileError("its factor does not fit its coefficients")
+    return factor
+
+
+def _restore_likelihood(values: Any, estimator: Any) -> LikelihoodFit:
+    """Rebuild what inference about a logistic fit needs of its rows."""
+    n_features, n_classes = estimator.coef_.shape[-1], len(vars(estimator).get("classes_", ()))
+    if isinstance(values, dict) and values.get("factor") is not None:
+        values = {**values, "factor": _factor(values["factor"], n_features)}
+    likelihood: LikelihoodFit = _typed(LikelihoodFit, values)
+    size = (n_classes - 1) * (n_features + int(likelihood.fit_intercept))
+    shapes = {"matrix": (size, size), "mean": (n_features,)}
+    shapes |= dict.fromkeys(("class_weights", "own_weight", "class_factors"), (n_classes,))
+    for name, shape in shapes.items():
+        found = getattr(likelihood, name)
+        if found is not None and found.shape != shape:
+            raise ModelFileError(f"{name} of its LikelihoodFit does not fit its coefficients")
+    return likelihood
+
+
 def _typed(kind: type[Any], values: Any) -> Any:
     """Make a dataclass of arrays and plain numbers if every field is there and of its type."""
-    types = {"NDArray": np.ndarray, "Doubles": np.ndarray, "float": float, "int": int, "bool": bool}
-    wanted = {field.name: types[str(field.type)] for field in fields(kind)}
+    types = {"NDArray": np.ndarray, "Doubles": np.ndarray, "float": float, "int": int, "bool": bool, "Factor": Factor}
+    texts = {field.name: str(field.type) for field in fields(kind)}
+    wanted = {name: types[text.removesuffix(" | None")] for name, text in texts.items()}
     if not isinstance(values, dict) or set(values) != set(wanted):
         raise ModelFileError(f"its {kind.__name__} is described wrongly")
     for name, value in values.items():
+        if value is None and texts[name].endswith(" | None"):
+            continue
         if type(value) is not wanted[name] or (isinstance(value, np.ndarray) and value.dtype != np.float64):
             raise ModelFileError(f"{name} of its {kind.__name__} has the wrong type")
     return kind(**values)

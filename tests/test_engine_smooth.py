@@ -159,6 +159,53 @@ def test_separated_classes_are_named():
     assert 2 in classes.diverging
 
 
+def test_one_outlier_of_several_classes_is_no_separation():
+    rng = np.random.default_rng(12)
+    X = rng.standard_normal((N, 4))
+    codes = rng.integers(0, 3, N).astype(float)
+    X[0, 3], codes[0] = 1e7, 2
+    fit = fit_smooth(X, codes, loss="multinomial", n_classes=3, max_iter=200)
+    assert fit.status != "separated"
+
+
+@pytest.mark.parametrize("storage", ["C", "csr"])
+@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared", "squared_hinge"])
+@pytest.mark.parametrize("method", ["lbfgs", "newton", "newton-cg"])
+def test_every_method_reaches_the_certificate(method, loss, storage):
+    X, y, rng = problem(800, 6, seed=13)
+    X *= 10.0 ** np.arange(-3, 3)
+    target = {"multinomial": y + (rng.random(800) < 0.3), "squared_hinge": 2 * y - 1}.get(loss, y)
+    fit = fit_smooth(
+        STORAGES[storage](X), target, loss=loss, n_classes=3, alpha=1e-4, method=method, max_iter=2000, trace=True
+    )
+    assert fit.status == "converged"
+    assert worst_gradient(X, target, fit, loss=loss, alpha=1e-4) < 1e-8
+    assert fit.method == method
+    iterations, passes, seconds, objective, certificate = np.transpose(fit.trace)
+    assert iterations.tolist() == list(range(1, fit.n_iter + 1))
+    assert np.all(np.diff(passes) > 0)
+    assert passes[-1] == fit.passes
+    assert np.all(np.diff(seconds) >= 0)
+    assert objective[-1] == fit.objective
+    assert certificate[-1] == fit.gradient_norm
+
+
+def test_time_limit():
+    X, y, _ = problem(seed=14)
+    fit = fit_smooth(X, y, loss="logistic", max_time=0.0)
+    assert (fit.status, fit.n_iter) == ("max_time", 1)
+
+
+@pytest.mark.parametrize("storage", ["C", "F", "csr"])
+@pytest.mark.parametrize("loss", ["logistic", "multinomial"])
+@pytest.mark.parametrize("scale", [1e160, 1e-170])
+def test_columns_whose_squares_leave_the_range_are_named(scale, loss, storage):
+    X, y, _ = problem(300, 4, seed=15)
+    X[:, 1] *= scale
+    with pytest.raises(NonFiniteError, match=r"range of double precision .* in column 1; scale X"):
+        fit_smooth(STORAGES[storage](X), y, loss=loss)
+
+
 def test_multinomial_of_two_classes_is_logistic():
     X, y, _ = problem(seed=5)
     two = fit_smooth(X, y, loss="multinomial", n_classes=2, alpha=2 / N)

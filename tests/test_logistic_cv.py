@@ -25,6 +25,7 @@ from sklearn.model_selection import (
 from threadpoolctl import threadpool_limits
 
 from mlcraft._engine.smooth import fit_smooth
+from mlcraft.exceptions import CollinearityWarning
 from mlcraft.linear_model import LogisticRegression, LogisticRegressionCV
 from mlcraft.linear_model import _logistic_grid as grid
 from mlcraft.model_file import load_model, save_model
@@ -325,3 +326,10 @@ def test_curvature_of_all_rows_serves_the_parts():
     np.testing.assert_allclose(helped.coef, alone.coef, rtol=1e-5, atol=1e-9 * np.abs(alone.coef).max())
     with pytest.raises(ValueError, match="state is of other columns"):
         fit_smooth(X[:, :5], y, loss="logistic", state=whole.state)
+
+
+def test_dependent_columns_without_a_penalty_are_named():
+    X, y, _ = problem(p=4)
+    with pytest.warns(CollinearityWarning, match=r"\(column 4\)"):
+        model = LogisticRegressionCV(Cs=[np.inf], cv=3, **QUIET).fit(np.column_stack([X, X[:, 0] - X[:, 1]]), y)
+    assert np.abs(model.coef_[0, 4] - (model.coef_[0, 0] - model.coef_[0, 1])) < 1e-6

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize, sparse, stats
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from mlcraft._engine import information
 from mlcraft.exceptions import CollinearityWarning, SeparationWarning
@@ -42,6 +42,15 @@ def simulated(n=400, p=3, classes=2, seed=0):
         size=(n, classes)
     )
     return X, eta.argmax(axis=1)
+
+
+def test_comparison_of_a_fit_that_stopped_short_warns():
+    X, y = simulated(n=20_000)
+    larger = unpenalised(X, y)
+    with pytest.warns(ConvergenceWarning):
+        smaller = unpenalised(X[:, :2], y, max_iter=1)
+    with pytest.warns(ConvergenceWarning, match="the smaller model ended at a certificate of"):
+        larger.compare(smaller)
 
 
 # ---------------------------------------------------------------- R

@@ -102,6 +102,16 @@ def test_the_way_back_is_exact(name: str, tmp_path: Path) -> None:
         assert type(again.get_params()[key]) is type(value)
 
 
+@pytest.mark.parametrize("name", ["logistic", "logistic of three"])
+def test_inference_survives(name: str, tmp_path: Path) -> None:
+    model, x = models()[name]
+    model = model.set_params(C=np.inf, class_weight=None).fit(x, model.predict(x[::-1]))
+    save_model(tmp_path / "model.mlc", model)
+    again = load_model(tmp_path / "model.mlc")
+    assert str(again.summary()) == str(model.summary())
+    np.testing.assert_array_equal(again.conf_int().lower, model.conf_int().lower)
+
+
 def test_column_names_survive(tmp_path: Path) -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=["a", "b", "köln", ""])

@@ -14,9 +14,9 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
     if (classes == 1 && find_loss<double>(options.loss.c_str()) == nullptr)
         throw py::value_error("there is no loss named '" + options.loss + "'");
     if (!callback.is_none())
-        options.callback = [&](Index iteration, double objective, double certificate) {
+        options.callback = [&](Index iteration, double objective, double certificate, Index passes) {
             const py::gil_scoped_acquire hold;
-            return py::cast<bool>(callback(iteration, objective, certificate));
+            return py::cast<bool>(callback(iteration, objective, certificate, passes));
         };
     const auto run = [&](const auto& matrix) {
         using T = typename std::decay_t<decltype(matrix)>::value_type;
@@ -63,6 +63,11 @@ py::tuple information(const py::array& x, const py::array& y, const py::object& 
 void register_smooth(py::module_& m) {
     using Options = SmoothOptions;
     py::class_<SmoothState, std::shared_ptr<SmoothState>>(m, "SmoothState");
+    py::enum_<SmoothMethod>(m, "SmoothMethod")
+        .value("cheapest", SmoothMethod::cheapest)
+        .value("lbfgs", SmoothMethod::lbfgs)
+        .value("newton", SmoothMethod::newton)
+        .value("newton_cg", SmoothMethod::newton_cg);
     py::class_<Options>(m, "SmoothOptions")
         .def(py::init<>())
         .def_readwrite("loss", &Options::loss)
@@ -75,6 +80,7 @@ void register_smooth(py::module_& m) {
         .def_readwrite("coef", &Options::coef)
         .def_readwrite("intercepts", &Options::intercepts)
         .def_readwrite("classes", &Options::classes)
+        .def_readwrite("method", &Options::method)
         .def_readwrite("keep_state", &Options::keep_state)
         .def_property(
             "state", [](const Options& o) { return std::const_pointer_cast<SmoothState>(o.state); },
@@ -95,7 +101,7 @@ void register_smooth(py::module_& m) {
         .def_readonly("sample", &Solution::sample)
         .def_property_readonly("state", [](const Solution& s) { return std::const_pointer_cast<SmoothState>(s.state); })
         .def_readonly("method", &Solution::method)
-        .def_readonly("diverging", &Solution::diverging)
+        .def_readonly("columns", &Solution::columns)
         .def_property_readonly("status", [](const Solution& s) { return status_name(s.status); });
     m.def("fit_smooth", &smooth, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("offset"),
           py::arg("options"), py::arg("callback") = py::none(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,18 @@ from mlcraft import _core
 from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError
 
-__all__ = ["LOSSES", "SmoothFit", "fit_smooth"]
+__all__ = ["LOSSES", "METHODS", "SmoothFit", "fit_smooth"]
 
 Floats = NDArray[np.floating[Any]]
+Progress = Callable[[int, float, float], bool | None]
+TraceRow = tuple[int, int, float, float, float]
 LOSSES = ("logistic", "multinomial", "squared", "squared_hinge", "squared_epsilon_insensitive")
+METHODS = {
+    "auto": _core.SmoothMethod.cheapest,
+    "lbfgs": _core.SmoothMethod.lbfgs,
+    "newton": _core.SmoothMethod.newton,
+    "newton-cg": _core.SmoothMethod.newton_cg,
+}
 
 
 @dataclass(slots=True)
@@ -39,11 +48,15 @@ class SmoothFit:
     method : str
         "newton", "lbfgs", ...: the solver that finished.
     status : str
-        "converged", "max_iter", "stalled", "separated" or "interrupted" (by the callback).
+        "converged", "max_iter", "max_time", "stalled", "separated" or "interrupted" (by the callback).
     diverging : list of int
         Where the classes are separated: the columns whose coefficients run away.
     state : object or None
         With ``keep_state``: what fits of the same columns with other weights start from.
+    passes, grams : int
+        Passes over all rows, and Gram matrices of all of them.
+    trace : list of tuple
+        With ``trace``: (iteration, passes, seconds, objective, certificate) after each iteration.
     """
 
     coef: Floats
@@ -55,6 +68,27 @@ class SmoothFit:
     status: str
     diverging: list[int] = field(default_factory=list)
     state: _core.SmoothState | None = None
+    passes: int = 0
+    grams: int = 0
+    trace: list[TraceRow] = field(default_factory=list)
+
+
+class _Report:
+    """What is called after each iteration: keeps the trace and the time."""
+
+    def __init__(self, max_time: float, trace: bool, callback: Progress | None) -> None:
+        self.max_time, self.keep, self.callback = max_time, trace, callback
+        self.rows: list[TraceRow] = []
+        self.late = False
+        self.start = perf_counter()
+
+    def __call__(self, iteration: int, objective: float, certificate: float, passes: int) -> bool:
+        seconds = perf_counter() - self.start
+        if self.keep:
+            self.rows.append((iteration, passes, seconds, objective, certificate))
+        self.late = seconds > self.max_time
+        stop = self.callback is not None and bool(self.callback(iteration, objective, certificate))
+        return stop or self.late
 
 
 def fit_smooth(
@@ -72,9 +106,12 @@ def fit_smooth(
     init: tuple[Floats, Floats] | None = None,
     state: _core.SmoothState | None = None,
     keep_state: bool = False,
+    method: str = "auto",
     tol: float = 1e-9,
     max_iter: int = 1000,
-    callback: Callable[[int, float, float], bool | None] | None = None,
+    max_time: float = np.inf,
+    trace: bool = False,
+    callback: Progress | None = None,
 ) -> SmoothFit:
     """
     Minimise ``sum(w_i loss(y_i, eta_i)) / sum(w_i) + alpha |b|^2 / 2 + intercept_alpha |c|^2 / 2``.
@@ -111,10 +148,17 @@ def fit_smooth(
         it instead of from a sample. With ``init``; not for "multinomial".
     keep_state : bool, default=False
         Whether to leave one, which may cost a Gram matrix of all rows.
+    method : {"auto", "lbfgs", "newton", "newton-cg"}, default="auto"
+        What costs least; L-BFGS in a diagonal metric; a Hessian factorised each iteration; conjugate gradients each
+        iteration.
     tol : float, default=1e-9
         Bound on the certificate; never below what the rounding of the dtype of X lets it show.
     max_iter : int, default=1000
         Bound on the iterations.
+    max_time : float, default=inf
+        Seconds after which the iteration under way is the last.
+    trace : bool, default=False
+        Whether to keep a row an iteration.
     callback : callable, optional
         Called with (iteration, objective, certificate) after every iteration; True ends the fit.
 
@@ -125,7 +169,8 @@ def fit_smooth(
     Raises
     ------
     NonFiniteError
-        If X, y or the weights hold NaN or infinity, or the weights sum to zero.
+        If X, y or the weights hold NaN or infinity, or the weights sum to zero; or if squares of a column leave the
+        range of double precision.
     """
     if loss == "multinomial" and offset is not None:
         raise ValueError("offset is not for loss='multinomial'")
@@ -133,11 +178,14 @@ def fit_smooth(
     options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
     options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
     options.tol, options.max_iter, options.classes = float(tol), int(max_iter), int(n_classes)
-    options.state, options.keep_state = state, keep_state
+    options.state, options.keep_state, options.method = state, keep_state, METHODS[method]
     if init is not None:
         options.coef, options.intercepts = np.ravel(init[0]).tolist(), np.ravel(init[1]).tolist()
     X, y, sample_weight, offset = readable(X, y, sample_weight, offset)
-    found = _core.fit_smooth(X, y, sample_weight, offset, options, callback)
+    report = _Report(max_time, trace, callback) if trace or callback is not None or max_time < np.inf else None
+    found = _core.fit_smooth(X, y, sample_weight, offset, options, report)
+    if found.columns and found.status == "not_finite":
+        raise NonFiniteError(_out_of_range(found.columns))
     if found.status == "not_finite":
         raise NonFiniteError("X, y, sample_weight or offset holds NaN or infinity, or the weights sum to zero")
     coef, intercept = found.coef.astype(X.dtype, copy=False), np.asarray(found.intercepts, dtype=X.dtype)
@@ -150,7 +198,18 @@ def fit_smooth(
         found.gradient_norm,
         found.iterations,
         found.method,
-        found.status,
-        found.diverging,
+        "max_time" if found.status == "interrupted" and report is not None and report.late else found.status,
+        found.columns,
         found.state,
+        found.passes,
+        found.grams,
+        [] if report is None else report.rows,
+    )
+
+
+def _out_of_range(columns: list[int]) -> str:
+    names = ", ".join(map(str, columns[:5])) + (", ..." if len(columns) > 5 else "")
+    return (
+        "X holds NaN or infinity, or its squares leave the range of double precision (values of 1e-140 to 1e150) "
+        f"in column{'s' if len(columns) > 1 else ''} {names}; scale X"
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcraft._engine.array_api import to_numpy
 from mlcraft._engine.factor import Factor
 from mlcraft._engine.information import LikelihoodFit, remember_likelihood
-from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares, predict_linear
+from mlcraft._engine.least_squares import LeastSquaresFit, NonFiniteError, fit_least_squares, predict_linear
 from mlcraft._engine.smooth import SmoothFit, fit_smooth
 from mlcraft.linear_model._base import dense_coefficients
 from mlcraft.linear_model._labels import LabelledRows
@@ -128,8 +128,14 @@ class LogisticProblem:
         """
         if max_iter == 0:
             return self._unfitted(init)
-        fit = self._solved(tol, max_iter, init, callback)
-        if fit.status in ("stalled", "max_iter") or (fit.n_iter == 0 and fit.status == "converged"):
+        try:
+            fit = self._solved(tol, max_iter, init, callback)
+            doubtful = fit.status in ("stalled", "max_iter") or (fit.n_iter == 0 and fit.status == "converged")
+        except NonFiniteError:
+            if self._range() == 1:
+                raise
+            doubtful = True
+        if doubtful:
             scale = self._range()
             if scale != 1:
                 fit = self._solved_in_range(scale, tol, max_iter, init, callback)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from sklearn.exceptions import ConvergenceWarning
+
+from mlcraft._engine.status import warn_caller
 from mlcraft.linear_model._logistic_effects import LogisticEffectsMixin
 
 if TYPE_CHECKING:
@@ -343,6 +346,11 @@ class LogisticInferenceMixin(LogisticEffectsMixin):
         ValueError
             If the models were not fitted on the same rows, are not nested, or are penalised.
 
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If a fit stopped so early that its log-likelihood may be off by more than 0.01.
+
         Examples
         --------
         >>> import numpy as np
@@ -358,4 +366,13 @@ class LogisticInferenceMixin(LogisticEffectsMixin):
         from mlcraft.uncertainty._glm_door import GlmInference
         from mlcraft.uncertainty._glm_profile import nested_likelihoods
 
-        return nested_likelihoods(GlmInference(self).model, GlmInference(smaller).model)
+        larger_model, smaller_model = GlmInference(self).model, GlmInference(smaller).model
+        for name, estimator, model in (("this", self, larger_model), ("the smaller", smaller, smaller_model)):
+            certificate = float(getattr(estimator, "certificate_", 0.0))
+            if not model.fitted.n_samples * certificate**2 <= 0.01:  # the order of what the likelihood still lacks
+                warn_caller(
+                    f"The fit of {name} model ended at a certificate of {certificate:.1g}, so that its log-likelihood "
+                    "is too small for a test: raise max_iter, or lower tol, and fit it again",
+                    ConvergenceWarning,
+                )
+        return nested_likelihoods(larger_model, smaller_model)

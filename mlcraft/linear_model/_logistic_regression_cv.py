@@ -299,9 +299,9 @@ class LogisticRegressionCV(LogisticRegression):
             fit_intercept=settings.fit_intercept,
             intercept_scaling=settings.intercept_scaling,
         )
-        self._store_fit(fit, rows, problem)
-        if fit.status != "converged":
-            warn_about_logistic(self, fit, problem)
+        dependent = self._store_fit(fit, rows, problem)
+        if fit.status != "converged" or dependent is not None:
+            warn_about_logistic(self, fit, problem, dependent)
         return Cs[number]
 
     def _routed(self, params: dict[str, Any], sample_weight: Any) -> tuple[dict[str, Any], dict[str, Any]]:

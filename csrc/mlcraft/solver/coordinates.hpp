@@ -16,11 +16,13 @@ namespace mlcraft {
 struct Coordinates {
     std::vector<double> mean, scale;  // by column; scale 0: a column without variance, whose coefficient stays zero
     bool intercept = true;
+    std::vector<Index> out_of_range;  // columns whose squares leave the range of double precision, or hold NaN
 };
 
 // Sums over the rows about a point near the mean, for centring and scaling.
 struct ColumnSums {
     std::vector<double> mean, variance, mean_square;
+    std::vector<char> varies;  // false: no value differs from the one that the column was shifted by, or they cancel
 };
 
 // Weighted mean, variance and mean square of each column. Dense columns are shifted by a row, so that a large mean does
@@ -79,9 +81,11 @@ ColumnSums column_sums(const Matrix& x, VectorView<const typename Matrix::value_
     columns.mean.resize(p);
     columns.variance.resize(p);
     columns.mean_square.resize(p);
+    columns.varies.resize(p);
     const double share = 1.0 / sums[2 * p];
     for (Index j = 0; j < p; ++j) {
         const double off = sums[j] * share, square = sums[p + j] * share;
+        columns.varies[j] = off != 0;
         columns.mean[j] = shift[j] + off;
         columns.variance[j] = std::max(0.0, square - off * off);
         columns.mean_square[j] = columns.variance[j] + columns.mean[j] * columns.mean[j];
@@ -103,7 +107,10 @@ Coordinates coordinates_of(const Matrix& x, VectorView<const typename Matrix::va
     for (std::size_t j = 0; j < at.scale.size(); ++j) {
         const double spread = intercept ? columns.variance[j] : columns.mean_square[j];
         if (intercept) at.mean[j] = columns.mean[j];
-        if (spread > noise * columns.mean_square[j]) at.scale[j] = 1 / std::sqrt(spread);
+        if (!std::isfinite(spread) || (spread < 1e-290 && columns.varies[j]))
+            at.out_of_range.push_back(static_cast<Index>(j));
+        else if (spread > noise * columns.mean_square[j])
+            at.scale[j] = 1 / std::sqrt(spread);
     }
     return at;
 }

@@ -12,6 +12,7 @@
 #include "mlcraft/solver/class_pass.hpp"
 #include "mlcraft/solver/coordinates.hpp"
 #include "mlcraft/solver/metric.hpp"
+#include "mlcraft/solver/objective.hpp"
 #include "mlcraft/solver/quasi_newton.hpp"
 #include "mlcraft/solver/row_sample.hpp"
 #include "mlcraft/solver/work_estimate.hpp"
@@ -19,14 +20,20 @@
 namespace mlcraft {
 namespace {
 
+double largest_residual(const std::vector<double>& pi) {
+    double most = 0;
+    for (double share : pi) most = std::max(most, share * (1 - share));
+    return std::sqrt(most);
+}
+
 template <class Matrix>
-class MultinomialObjective {
+class MultinomialObjective : public MetricObjective {
 public:
     using T = typename Matrix::value_type;
     MultinomialObjective(const ClassRows<Matrix>& rows, const Coordinates& at, double alpha, double ridge,
                          const std::vector<double>& pi, const SmoothOptions& options)
-        : rows_(rows), at_(at), alpha_(alpha), ridge_(ridge), options_(options),
-          work_(estimate_work(rows.x, rows.x.rows())) {
+        : MetricObjective(options, estimate_work(rows.x, rows.x.rows()), largest_residual(pi)), rows_(rows), at_(at),
+          alpha_(alpha), ridge_(ridge) {
         const double n = static_cast<double>(rows.x.rows()), K = static_cast<double>(rows.classes);
         const double size = K * static_cast<double>(rows.x.cols() + 1);
         pass_ = work_.pass + K * (n * 2 + stored_elements(rows.x) * 0.04 * sizeof(T) / 8);
@@ -35,19 +42,10 @@ public:
         const double memory = size * size * 24;
         may_fill_ = work_.may_factor && memory < 1e9;
         metric_.set_size(rows.classes, rows.x.cols());
-        double most = 0;
-        for (double share : pi) most = std::max(most, share * (1 - share));
-        residual_ = std::sqrt(most);
     }
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
         return evaluate(theta, gradient, nullptr);
-    }
-
-    double certificate(const std::vector<double>& gradient) const {
-        double largest = 0;
-        for (double g : gradient) largest = std::isnan(g) ? g : std::max(largest, std::abs(g));
-        return largest / residual_;
     }
 
     const ClassMetric& metric() const { return metric_; }
@@ -55,10 +53,6 @@ public:
     void find_unseen() { unseen_ = unseen_columns(rows_.x, rows_.weight, at_, options_.threads); }
     double pass_cost() const { return pass_; }
     double product_cost() const { return product_; }
-    Index passes() const { return passes_; }
-    Index grams() const { return grams_; }
-    void report() { report_ = true; }
-    bool interrupted() const { return interrupt_.stopped(); }
 
     // The mean over rows of (diag(p) - p p') (x) x x' as a product of means: rows count by 1 - |p|^2, what their
     // classes leave open. Exact where no column matters.
@@ -87,8 +81,7 @@ public:
                                                weight_sum_, at_, penalty, unseen_, options_.threads)
                                       : Metric(at_, penalty, std::max(total / weight_sum_, 1e-12));
         metric_.multiply(columns, inverse_of_contrasts(std::move(between), K));
-        age_ = 0;
-        ++grams_;
+        metric_made();
     }
 
     // All blocks: w p_k (1 - p_k) on the diagonal, -w p_k p_l beside it.
@@ -122,12 +115,13 @@ public:
             if (cholesky(factor.data(), size, 1e-13, options_.threads)) break;
         }
         metric_.fill(std::move(factor), std::move(unit));
-        age_ = 0;
-        ++grams_;
+        metric_made();
     }
 
     // Where L-BFGS has not done it in a dozen steps, it would take hundreds.
-    bool wants_conjugate_gradients() const { return iterations_ > 12 || metric_.is_diagonal(); }
+    bool wants_conjugate_gradients() const {
+        return is(SmoothMethod::cheapest) ? iterations_ > 12 || metric_.is_diagonal() : is(SmoothMethod::newton_cg);
+    }
     void prepare_hess(const std::vector<double>& theta) { probability_ = probabilities(theta); }
 
     void hess_times(const std::vector<double>& v, std::vector<double>& out) {
@@ -146,17 +140,14 @@ public:
             }
         }
     }
-    bool poll() { return interrupt_.poll(); }
 
     bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
-        const double rate = age_ == 0 ? certificate / before : std::sqrt(certificate / before_last_);
-        before_last_ = before;
-        ++age_;
-        ++iterations_;
-        if (!work_.may_factor || grams_ >= 60) return false;
-        const double spent = wants_conjugate_gradients() ? static_cast<double>(passes_ - passes_before_) : 1.0;
-        passes_before_ = passes_;
-        const double left = spent * (rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 150);
+        const double left = passes_left(certificate, before, wants_conjugate_gradients(), 150);
+        if (is(SmoothMethod::newton)) {
+            full_metric(theta);
+            return true;
+        }
+        if (!is(SmoothMethod::cheapest) || !work_.may_factor || grams_ >= 60) return false;
         if (may_fill_ && left * pass_ > full_ + std::min(left, 3.0) * pass_) {
             full_metric(theta);
             return true;
@@ -167,11 +158,6 @@ public:
             return true;
         }
         return false;
-    }
-
-    bool after_iteration(Index iteration, double value, double certificate) {
-        if (options_.callback && report_ && options_.callback(iteration, value, certificate)) return true;
-        return interrupt_.poll();
     }
 
 private:
@@ -235,20 +221,17 @@ private:
     const ClassRows<Matrix>& rows_;
     const Coordinates& at_;
     double alpha_, ridge_;
-    const SmoothOptions& options_;
-    WorkEstimate work_;
-    double pass_ = 0, product_ = 0, full_ = 0, residual_ = 1, weight_sum_ = 0, before_last_ = 0;
-    bool may_fill_ = false, report_ = false;
+    double pass_ = 0, product_ = 0, full_ = 0, weight_sum_ = 0;
+    bool may_fill_ = false;
     std::vector<char> unseen_;
     std::vector<T> probability_;
     ClassMetric metric_;
-    Index passes_ = 0, grams_ = 0, age_ = 0, iterations_ = 0, passes_before_ = 0;
-    InterruptPoll interrupt_;
 };
 
 // As for two classes: the last step raises the true class above every other one in all rows.
 template <class Matrix>
-bool separates_classes(const ClassRows<Matrix>& rows, const Coordinates& at, const std::vector<double>& step) {
+bool separates_classes(const ClassRows<Matrix>& rows, const Coordinates& at, const std::vector<double>& step,
+                       const SmoothSolution& s) {
     using T = typename Matrix::value_type;
     const Index n = rows.x.rows(), p = rows.x.cols(), K = rows.classes;
     std::vector<T> d(static_cast<std::size_t>(K * p)), c(K), eta(static_cast<std::size_t>(K * max_block_rows));
@@ -260,22 +243,36 @@ bool separates_classes(const ClassRows<Matrix>& rows, const Coordinates& at, con
         }
         c[k] = static_cast<T>(last);
     }
+    const std::vector<T> end(s.coef.begin(), s.coef.end());
+    std::vector<T> at_end(eta.size());
+    Index moving = 0;
     double least = 0, most = 0;
     for (Index begin = 0; begin < n; begin += max_block_rows) {
         const Index count = std::min(max_block_rows, n - begin);
-        for (Index k = 0; k < K; ++k) std::fill_n(eta.data() + k * count, count, c[k]);
+        for (Index k = 0; k < K; ++k) {
+            std::fill_n(eta.data() + k * count, count, c[k]);
+            std::fill_n(at_end.data() + k * count, count, static_cast<T>(s.intercepts[k]));
+        }
         rows.x.times_many(begin, count, d.data(), K, eta.data(), count);
+        rows.x.times_many(begin, count, end.data(), K, at_end.data(), count);
         for (Index i = 0; i < count; ++i) {
             if (rows.weight && !(rows.weight[begin + i] > 0)) continue;
             const Index own = static_cast<Index>(rows.y[begin + i]);
+            bool moves = false;
             for (Index k = 0; k < K; ++k) {
                 const double side = static_cast<double>(eta[own * count + i]) - static_cast<double>(eta[k * count + i]);
                 least = std::min(least, side);
                 most = std::max(most, side);
+                if (!(side > 0.1)) continue;
+                moves = true;
+                // as for two classes: rows still on their way are certain by now
+                if (static_cast<double>(at_end[own * count + i]) - static_cast<double>(at_end[k * count + i]) < 8)
+                    return false;
             }
+            moving += moves;
         }
     }
-    return most > 0.2 && least > -1e-3 * std::min(most, 1.0);
+    return moving > 1 && most > 0.2 && least > -1e-3 * std::min(most, 1.0);
 }
 
 }  // namespace
@@ -306,6 +303,11 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
     }
     for (double& share : pi) share = std::max(share / total, 1e-6);
     const Coordinates at = coordinates_of(x, weight, options.fit_intercept, options.threads);
+    if (!at.out_of_range.empty()) {
+        s.columns = at.out_of_range;
+        s.status = Status::not_finite;
+        return s;
+    }
     std::vector<double> theta(static_cast<std::size_t>(K * step), 0.0);
     const bool started = !options.coef.empty();
     double mean_log = 0;
@@ -319,11 +321,8 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
             if (options.fit_intercept) theta[k * step + p] += at.mean[j] * b;
         }
     }
-    QuasiNewtonControl control;
-    control.rounding = std::numeric_limits<T>::epsilon();
-    control.tol = std::max(options.tol, 30 * control.rounding);
-    control.max_iter = options.max_iter;
-    const SmoothPlan plan = plan_smooth(x);
+    const QuasiNewtonControl control = smooth_control(options, std::numeric_limits<T>::epsilon());
+    const SmoothPlan plan = plan_smooth(x, options.method);
     MultinomialObjective<Matrix> objective(rows, at, options.alpha, 0, pi, options);
     if (plan.sample > 0) {
         const std::vector<Index> chosen = spread_rows(n, plan.sample);
@@ -347,18 +346,21 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         if (start.product_cost() < 8 * objective.pass_cost()) start.product_metric(theta, true);
         objective.use(start.metric());
         s.sample = plan.sample;
+    } else if (options.method == SmoothMethod::newton) {
+        objective.full_metric(theta);
     } else {
         objective.product_metric(theta, plan.factor);
     }
     objective.report();
     const QuasiNewtonResult found = minimise(objective, theta, control);
-    s.status = found.status;
+    s.status = smooth_status(found, control);
     s.objective = found.value;
     s.gradient_norm = found.certificate;
     s.iterations = found.iterations;
     s.passes = objective.passes();
     s.grams = objective.grams();
-    s.method = objective.metric().is_full()            ? "newton"
+    s.method = options.method == SmoothMethod::lbfgs   ? "lbfgs"
+               : objective.metric().is_full()          ? "newton"
                : objective.wants_conjugate_gradients() ? "newton-cg"
                                                        : "preconditioned lbfgs";
     s.coef.resize(static_cast<std::size_t>(K * p));
@@ -379,17 +381,14 @@ SmoothSolution fit_multinomial(const Matrix& x, VectorView<const typename Matrix
         for (Index k = 0; k < K; ++k) mean += s.coef[k * p + j] / static_cast<double>(K);
         for (Index k = 0; k < K; ++k) s.coef[k * p + j] -= mean;
     }
-    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 100 * control.rounding))
-        s.status = Status::converged;
-    const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
-    if (ended && options.alpha == 0 && separates_classes(rows, at, found.step)) {
+    if (has_ended(s.status) && options.alpha == 0 && separates_classes(rows, at, found.step, s)) {
         s.status = Status::separated;
         std::vector<double> size(p, 0.0);
         for (Index k = 0; k < K; ++k)
             for (Index j = 0; j < p; ++j) size[j] = std::max(size[j], std::abs(found.step[k * step + j]));
         const double most = p > 0 ? *std::max_element(size.begin(), size.end()) : 0.0;
         for (Index j = 0; j < p; ++j)
-            if (size[j] > 0.05 * most) s.diverging.push_back(j);
+            if (size[j] > 0.05 * most) s.columns.push_back(j);
     }
     if (objective.interrupted()) s.status = Status::interrupted;
     return s;

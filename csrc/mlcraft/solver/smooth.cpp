@@ -9,6 +9,7 @@
 #include "mlcraft/matrix/dense.hpp"
 #include "mlcraft/solver/coordinates.hpp"
 #include "mlcraft/solver/metric.hpp"
+#include "mlcraft/solver/objective.hpp"
 #include "mlcraft/solver/quasi_newton.hpp"
 #include "mlcraft/solver/row_sample.hpp"
 #include "mlcraft/solver/smooth_pass.hpp"
@@ -19,13 +20,13 @@ namespace {
 
 // The problem in the coordinates of the metric; what `minimise` asks for.
 template <class Matrix>
-class SmoothObjective {
+class SmoothObjective : public MetricObjective {
 public:
     using T = typename Matrix::value_type;
     SmoothObjective(const SmoothRows<Matrix>& rows, const Coordinates& at, const SmoothPenalty& penalty, double ridge,
                     double residual, const SmoothOptions& options)
-        : rows_(rows), at_(at), penalty_(penalty), ridge_(ridge), residual_(residual), options_(options),
-          work_(estimate_work(rows.x, rows.x.rows())), hess_(static_cast<std::size_t>(rows.x.rows())),
+        : MetricObjective(options, estimate_work(rows.x, rows.x.rows()), residual), rows_(rows), at_(at),
+          penalty_(penalty), ridge_(ridge), hess_(static_cast<std::size_t>(rows.x.rows())),
           keep_hess_(work_.gram < 8 * work_.pass) {}
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
@@ -57,12 +58,6 @@ public:
         return value;
     }
 
-    double certificate(const std::vector<double>& gradient) const {
-        double largest = 0;
-        for (double g : gradient) largest = std::isnan(g) ? g : std::max(largest, std::abs(g));
-        return largest / residual_;
-    }
-
     const Metric& metric() const { return metric_; }
     void use(const Metric& metric) { metric_ = metric; }
     void use_diagonal() {
@@ -71,7 +66,9 @@ public:
     }
 
     // Where L-BFGS in a factorised metric has not done it in some thirty steps, it would take hundreds.
-    bool wants_conjugate_gradients() const { return metric_.is_diagonal() || iterations_ > 30; }
+    bool wants_conjugate_gradients() const {
+        return is(SmoothMethod::cheapest) ? metric_.is_diagonal() || iterations_ > 30 : is(SmoothMethod::newton_cg);
+    }
     void prepare_hess(const std::vector<double>& theta) {
         std::vector<double> unused;
         if (hess_at_ != theta) evaluate_hess(theta, unused);
@@ -100,7 +97,6 @@ public:
                      ridge_ * v[j];
         out[p] = g0;
     }
-    bool poll() { return interrupt_.poll(); }
 
     double evaluate_hess(const std::vector<double>& theta, std::vector<double>& gradient) {
         const bool keep = keep_hess_;
@@ -116,59 +112,38 @@ public:
         if (hess_at_ != theta) evaluate_hess(theta, unused);
         const Moments m = weighted_moments(rows_.x, hess_.data(), at_.intercept, options_.threads);
         metric_ = Metric(m, weight_sum_, at_, penalty_, unseen_, options_.threads);
-        age_ = 0;
-        ++grams_;
+        metric_made();
     }
 
     // Whether a new metric has been made: that costs less than the iterations it saves.
     bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
-        const double rate = age_ == 0 ? certificate / before : std::sqrt(certificate / before_last_);
-        before_last_ = before;
-        ++age_;
-        ++iterations_;
-        if (!work_.may_factor || grams_ >= 40) return false;
-        const double spent = wants_conjugate_gradients() ? static_cast<double>(passes_ - passes_before_) : 1.0;
-        passes_before_ = passes_;
-        const double left = spent * (rate < 0.95 ? std::log(options_.tol / certificate) / std::log(rate) : 100);
+        const double left = passes_left(certificate, before, wants_conjugate_gradients(), 100);
+        if (is(SmoothMethod::newton)) {
+            make_metric(theta);
+            return true;
+        }
+        if (!is(SmoothMethod::cheapest) || !work_.may_factor || grams_ >= 40) return false;
         const double after = metric_.is_diagonal() ? 8 : 2;
         if (left * work_.pass <= work_.gram + std::min(left, after) * work_.pass) return false;
         make_metric(theta);
         return true;
     }
 
-    bool after_iteration(Index iteration, double value, double certificate) {
-        if (options_.callback && report_ && options_.callback(iteration, value, certificate)) return true;
-        return interrupt_.poll();
-    }
-
     // For the rows of a sample.
     void find_unseen() { unseen_ = unseen_columns(rows_.x, rows_.weight, at_, options_.threads); }
-
-    void report() { report_ = true; }
-    bool interrupted() const { return interrupt_.stopped(); }
-    Index passes() const { return passes_; }
-    Index grams() const { return grams_; }
-    Index age() const { return age_; }
-    const WorkEstimate& work() const { return work_; }
 
 private:
     const SmoothRows<Matrix>& rows_;
     const Coordinates& at_;
     SmoothPenalty penalty_;
-    double ridge_;     // of theta, for the start on a sample
-    double residual_;  // size of the residuals without any column
-    const SmoothOptions& options_;
-    WorkEstimate work_;
+    double ridge_;  // of theta, for the start on a sample
     std::vector<T> hess_;
     std::vector<double> hess_at_;
     std::vector<char> unseen_;
     bool keep_hess_;
-    bool report_ = false;
-    double mean_hess_ = 0, weight_sum_ = 0, before_last_ = 0;
+    double mean_hess_ = 0, weight_sum_ = 0;
     Metric metric_;
     std::vector<T> zeros_;
-    Index passes_ = 0, passes_before_ = 0, grams_ = 0, age_ = 0, iterations_ = 0;
-    InterruptPoll interrupt_;
 };
 
 // Sums over the rows that need no column: the residuals' size, and where the intercept starts.
@@ -258,6 +233,11 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
         options.state ? options.state->at : coordinates_of(x, weight, options.fit_intercept, options.threads);
     const SmoothPenalty penalty{options.alpha, options.intercept_alpha};
     SmoothSolution s;
+    if (!at.out_of_range.empty()) {
+        s.columns = at.out_of_range;
+        s.status = Status::not_finite;
+        return s;
+    }
     std::vector<double> theta(static_cast<std::size_t>(p + 1), 0.0);
     theta[p] = null.intercept;
     const bool started = !options.coef.empty();
@@ -268,11 +248,8 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
             if (options.fit_intercept) theta[p] += at.mean[j] * options.coef[j];
         }
     }
-    QuasiNewtonControl control;
-    control.rounding = std::numeric_limits<T>::epsilon();
-    control.tol = std::max(options.tol, 30 * control.rounding);
-    control.max_iter = options.max_iter;
-    const SmoothPlan plan = plan_smooth(x);
+    const QuasiNewtonControl control = smooth_control(options, std::numeric_limits<T>::epsilon());
+    const SmoothPlan plan = plan_smooth(x, options.method);
     SmoothObjective<Matrix> objective(rows, at, penalty, 0, null.residual, options);
     if (options.state) {
         objective.use(options.state->metric);
@@ -312,30 +289,29 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
     }
     objective.report();
     const QuasiNewtonResult found = minimise(objective, theta, control);
-    s.status = found.status;
+    s.status = smooth_status(found, control);
     s.objective = found.value;
     s.gradient_norm = found.certificate;
     s.iterations = found.iterations;
     s.passes = objective.passes();
     s.grams = objective.grams();
-    s.method = objective.metric().is_diagonal() ? "newton-cg" : s.grams > 1 ? "newton" : "preconditioned lbfgs";
+    s.method = options.method == SmoothMethod::lbfgs                   ? "lbfgs"
+               : objective.metric().is_diagonal()                      ? "newton-cg"
+               : s.grams > 1 || options.method == SmoothMethod::newton ? "newton"
+                                                                       : "preconditioned lbfgs";
     s.coef.resize(p);
     s.intercepts.assign(1, options.fit_intercept ? theta[p] : 0.0);
     for (Index j = 0; j < p; ++j) {
         s.coef[j] = at.scale[j] * theta[j];
         if (options.fit_intercept) s.intercepts[0] -= at.mean[j] * s.coef[j];
     }
-    // at the limit of the arithmetic the certificate is as small as it gets
-    if (s.status == Status::stalled && found.certificate <= std::max(10 * control.tol, 100 * control.rounding))
-        s.status = Status::converged;
-    const bool ended = s.status == Status::converged || s.status == Status::stalled || s.status == Status::max_iter;
-    if (ended && options.alpha == 0 && options.loss == "logistic" &&
+    if (has_ended(s.status) && options.alpha == 0 && options.loss == "logistic" &&
         is_separating(rows, at, found.step, s.coef, s.intercepts[0])) {
         s.status = Status::separated;
         double most = 0;
         for (Index j = 0; j < p; ++j) most = std::max(most, std::abs(found.step[j]));
         for (Index j = 0; j < p; ++j)
-            if (std::abs(found.step[j]) > 0.05 * most) s.diverging.push_back(j);
+            if (std::abs(found.step[j]) > 0.05 * most) s.columns.push_back(j);
     }
     if (objective.interrupted()) s.status = Status::interrupted;
     if (options.keep_state && s.status == Status::converged) {

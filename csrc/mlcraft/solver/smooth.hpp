@@ -24,8 +24,12 @@ struct SmoothState {
     Metric metric;
 };
 
+// By cost; L-BFGS in a diagonal metric; a Hessian factorised each iteration; conjugate gradients each iteration.
+enum class SmoothMethod { cheapest, lbfgs, newton, newton_cg };
+
 struct SmoothOptions {
     std::string loss = "logistic";
+    SmoothMethod method = SmoothMethod::cheapest;
     double alpha = 0;
     double intercept_alpha = 0;
     double parameter = 0;  // of the loss (epsilon)
@@ -38,7 +42,8 @@ struct SmoothOptions {
     std::vector<double> intercepts;            // of the start; one element, or one a class
     std::shared_ptr<const SmoothState> state;  // of another fit of these columns; null: none (scalar losses only)
     bool keep_state = false;                   // whether to leave one: it may take a Gram matrix of all rows
-    std::function<bool(Index, double, double)> callback;  // (iteration, objective, certificate); true ends the fit
+    // (iteration, objective, certificate, passes over all rows so far); true ends the fit
+    std::function<bool(Index, double, double, Index)> callback;
 };
 
 struct SmoothSolution {
@@ -53,7 +58,7 @@ struct SmoothSolution {
     const char* method = "newton";
     Status status = Status::max_iter;
     std::shared_ptr<const SmoothState> state;  // where asked for and converged
-    std::vector<Index> diverging;              // separated: columns whose coefficients run away
+    std::vector<Index> columns;                // separated: whose coefficients run away; not finite: whose squares are
 };
 
 template <class Matrix>

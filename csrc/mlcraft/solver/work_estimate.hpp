@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "mlcraft/core/types.hpp"
+#include "mlcraft/solver/smooth.hpp"
 
 namespace mlcraft {
 
@@ -43,7 +44,8 @@ struct SmoothPlan {
 // A metric from s of the rows makes the error of conjugate gradients shrink by sqrt(p / s) an iteration, so that
 // about 23 / log(s / p) of them are left to a relative objective of 1e-10.
 template <class Matrix>
-SmoothPlan plan_smooth(const Matrix& x) {
+SmoothPlan plan_smooth(const Matrix& x, SmoothMethod method) {
+    if (method != SmoothMethod::cheapest) return {0, method == SmoothMethod::newton};
     const double p = static_cast<double>(x.cols());
     const WorkEstimate all = estimate_work(x, x.rows());
     SmoothPlan plan;
