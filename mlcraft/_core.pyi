@@ -184,7 +184,7 @@ class SmoothSolution:
 def available_threads() -> int: ...
 def box_dual(
     x: Any,
-    data: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None],
+    data: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None, ArrayLike | None],
     numbers: tuple[float, float, float],
     plan: tuple[str, int, int],
 ) -> tuple[NDArray[float64], NDArray[float64], float, float, int, str]: ...

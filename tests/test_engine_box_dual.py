@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import registry
 from scipy import sparse
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 
 from mlcraft._engine.box_dual import fit_box_dual
 from mlcraft._engine.least_squares import NonFiniteError
@@ -196,3 +196,60 @@ def test_not_finite(where, value, method):
     (X[3:4] if where == "X" else y if where == "y" else upper)[0] = value
     with pytest.raises(NonFiniteError):
         fit_box_dual(X, y, lower, upper, bias=1.0, method=method)
+
+
+def linear_program(X, problem, l1):
+    """Return the least sum of the losses and ``l1_j |w_j|``, the last column of X being the bias."""
+    y, lower, upper, epsilon = problem
+    (n, p), eye = X.shape, np.eye(len(y))
+    cost = np.concatenate([np.zeros(p), l1, upper, -lower])
+    over, under = np.zeros((n, n)), np.zeros((n, n))
+    zeros = np.zeros((n, p))
+    A = np.vstack(
+        [
+            np.hstack([-X, zeros, -eye, under]),  # y - Xw - epsilon <= above
+            np.hstack([X, zeros, over, -eye]),
+            np.hstack([np.eye(p), -np.eye(p), zeros.T, zeros.T]),
+            np.hstack([-np.eye(p), -np.eye(p), zeros.T, zeros.T]),
+        ]
+    )
+    b = np.concatenate([epsilon - y, y + epsilon, np.zeros(2 * p)])
+    bounds = [(None, None)] * p + [(0, None)] * (p + 2 * n)
+    found = linprog(cost, A, b, bounds=bounds)
+    assert found.status == 0
+    return found.fun
+
+
+@pytest.mark.parametrize("storage", ["C", "csr"])
+@pytest.mark.parametrize("l1", [0.0, 3.0, 1e4])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_other_penalties_make_it_a_linear_program(loss, l1, storage):
+    X, target = data(seed=3)
+    problem = LOSSES[loss](target, np.linspace(0.5, 2, len(target)))
+    penalty = np.append(np.full(X.shape[1], l1), 0.0)
+    y, lower, upper, epsilon = problem
+    design = sparse.csr_array(X) if storage == "csr" else X
+    fit = fit_box_dual(design, y, lower, upper, epsilon=epsilon, bias=1.0, tol=1e-9, l1=penalty)
+    w = np.append(fit.coef, fit.intercept)
+    value = primal(with_bias(X, 1.0), problem, w) - w @ w / 2 + penalty @ np.abs(w)
+    assert fit.status == "converged"
+    np.testing.assert_allclose(fit.objective, value, rtol=1e-12)
+    np.testing.assert_allclose(value, linear_program(with_bias(X, 1.0), problem, penalty), rtol=1e-8)
+    if l1 == 1e4:
+        np.testing.assert_allclose(fit.coef, 0, atol=1e-8)
+
+
+@pytest.mark.parametrize("n", [60, 5000])
+def test_elastic_net_of_two_slopes(n):
+    """Proved by its duality gap, worked out here."""
+    X, target = data(n, seed=4)
+    y, lower, upper, _ = problem = quantile(target, 1.0)
+    ridge, l1 = np.array([2.0, 2, 2, 2, 0]), np.array([5.0, 5, 5, 5, 0])
+    fit = fit_box_dual(X, y, lower, upper, bias=1.0, tol=1e-10, ridge=ridge, l1=l1)
+    w, Z = np.append(fit.coef, fit.intercept), with_bias(X, 1.0)
+    value = primal(Z, problem, w) - w @ w / 2 + ridge @ w**2 / 2 + l1 @ np.abs(w)
+    v = Z.T @ fit.dual
+    dual = y @ fit.dual - (np.maximum(np.abs(v[:4]) - 5, 0) ** 2 / 4).sum()
+    assert fit.status == "converged"
+    assert abs(v[4]) < 1e-8 * n
+    np.testing.assert_allclose([value, dual], fit.objective, rtol=1e-9)

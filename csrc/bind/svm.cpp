@@ -7,14 +7,16 @@ namespace {
 
 using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
-// y, lower, upper, and a start or nothing; epsilon, bias, tol; method, iterations, seed.
-using BoxData = std::tuple<Doubles, Doubles, Doubles, std::optional<Doubles>>;
+// y, lower, upper, and, each or nothing, a start, the ridge and the L1 penalties of the columns; epsilon, bias, tol;
+// method, iterations, seed.
+using Given = std::optional<Doubles>;
+using BoxData = std::tuple<Doubles, Doubles, Doubles, Given, Given, Given>;
 using BoxNumbers = std::tuple<double, double, double>;
 using BoxPlan = std::tuple<std::string, Index, std::uint64_t>;
 
 template <class Matrix>
 py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan) {
-    const auto& [y, lower, upper, given] = data;
+    const auto& [y, lower, upper, given, ridge, l1] = data;
     const auto& [epsilon, bias, tol] = numbers;
     const auto& [method, max_iter, seed] = plan;
     const Index n = x.rows();
@@ -22,7 +24,11 @@ py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numb
     if (given) start.assign(given->data(), given->data() + given->size());
     if (y.size() != n || lower.size() != n || upper.size() != n || (given && given->size() != n))
         throw py::value_error("y, lower, upper and start need an element for each row of X");
-    const BoxDual<Matrix> problem{x, {y.data(), n, 1}, {lower.data(), n, 1}, {upper.data(), n, 1}, epsilon, bias};
+    BoxDual<Matrix> problem{x, {y.data(), n, 1}, {lower.data(), n, 1}, {upper.data(), n, 1}, epsilon, bias};
+    if ((ridge && ridge->size() != problem.width()) || (l1 && l1->size() != problem.width()))
+        throw py::value_error("ridge and l1 need an element for each column of X, and one for the bias");
+    problem.ridge = ridge ? ridge->data() : nullptr;
+    problem.l1 = l1 ? l1->data() : nullptr;
     BoxSolution s;
     {
         const py::gil_scoped_release release;

@@ -18,6 +18,7 @@ Doubles = NDArray[np.float64]
 
 WIDEST = 1000  # columns up to which a weighted Gram a step is cheaper than hundreds of passes of coordinate descent
 FURTHER = 1e-4
+ALONE = (None, None, None)  # no start, no other penalties
 STEPS = 200  # interior-point steps that are always enough, or it is stuck
 
 
@@ -68,6 +69,8 @@ def fit_box_dual(
     max_iter: int = 1000,
     seed: int = 0,
     method: str = "auto",
+    ridge: Doubles | None = None,
+    l1: Doubles | None = None,
 ) -> BoxFit:
     """
     Minimise ``|w|^2 / 2 + sum_i max {b (y_i - z_i'w) - epsilon |b| : lower_i <= b <= upper_i}``, ``z_i = (x_i, bias)``.
@@ -94,6 +97,9 @@ def fit_box_dual(
     method : {"auto", "interior_point", "coordinate_descent"}, default="auto"
         With "auto", what the number of columns suggests; coordinate descent goes on where the interior-point
         method is stuck.
+    ridge, l1 : ndarray of shape (n_features,), optional
+        Other penalties than ``|w|^2 / 2``: ``sum_j ridge_j w_j^2 / 2 + l1_j |w_j|``, with one element more for the
+        bias if there is one. Zeros leave a linear program. By the interior-point method only.
 
     Returns
     -------
@@ -107,6 +113,11 @@ def fit_box_dual(
     X, y, lower, upper = readable(X, y, lower, upper)
     if not (np.isfinite(y).all() and np.isfinite(lower).all() and np.isfinite(upper).all()):
         raise NonFiniteError("y or sample_weight holds NaN or infinity")
+    if ridge is not None or l1 is not None:
+        zeros = np.zeros(X.shape[1] + (bias > 0))
+        penalties = (zeros if ridge is None else ridge, l1)
+        numbers = (float(epsilon), float(bias), float(tol))
+        return _solve(X, (y, lower, upper), (None, *penalties), numbers, ("interior_point", min(max_iter, STEPS), seed))
     if method != "auto":
         first = method
     else:
@@ -115,23 +126,23 @@ def fit_box_dual(
     data = (y, lower, upper)
     if method != "auto" or first == "coordinate_descent":
         limit = min(max_iter, STEPS) if first == "interior_point" else max_iter
-        return _solve(X, data, None, numbers, (first, limit, seed))
+        return _solve(X, data, ALONE, numbers, (first, limit, seed))
     # the last steps gain several digits each: four more than asked for, where the arithmetic has them
     ambitious = (numbers[0], numbers[1], max(FURTHER * tol, 1e-13))
-    fit = _solve(X, data, None, ambitious, (first, min(max_iter, STEPS), seed))
+    fit = _solve(X, data, ALONE, ambitious, (first, min(max_iter, STEPS), seed))
     if fit.gap <= tol * fit.objective:
         fit.status = "converged"
     elif fit.status == "stalled":
-        again = _solve(X, data, fit.dual, numbers, ("coordinate_descent", max_iter, seed))
+        again = _solve(X, data, (fit.dual, None, None), numbers, ("coordinate_descent", max_iter, seed))
         if again.gap < fit.gap:
             fit = replace(again, n_iter=fit.n_iter + again.n_iter)
     return fit
 
 
-def _solve(X: Any, data: Any, start: Doubles | None, numbers: Any, plan: tuple[str, int, int]) -> BoxFit:
+def _solve(X: Any, data: Any, rest: Any, numbers: Any, plan: tuple[str, int, int]) -> BoxFit:
     if plan[0] == "coordinate_descent" and isinstance(X, np.ndarray):
         X = np.ascontiguousarray(X)
-    w, dual, objective, gap, n_iter, status = _core.box_dual(X, (*data, start), numbers, plan)
+    w, dual, objective, gap, n_iter, status = _core.box_dual(X, (*data, *rest), numbers, plan)
     if status == "not_finite":
         raise NonFiniteError("X holds NaN or infinity, or numbers whose products are not finite")
     bias = numbers[1]

@@ -10,6 +10,11 @@
 // For any w, and v = sum b_i z_i, the duality gap P(w) - D(b) is
 //   |w - v|^2 / 2 + sum_i max { b (y_i - eta_i) - epsilon |b| } - (b_i (y_i - eta_i) - epsilon |b_i|),  eta_i = w'z_i,
 // in which no term is negative: nothing cancels. By strong convexity |w - w*|^2 <= 2 (P - D).
+//
+// With other penalties h_j(w_j) = R_j w_j^2 / 2 + l_j |w_j| instead of w_j^2 / 2, the term of column j is, with e_j =
+// soft(v_j, l_j) / R_j, R_j (w_j - e_j)^2 / 2 + l_j |w_j| - w_j clip(v_j, -l_j, l_j). Where R_j = 0 (linear programs:
+// quantile regression with an L1 penalty or none) a v_j beyond l_j leaves D at minus infinity; such a remainder is
+// counted as 2 |w_j| times its size.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +36,11 @@ struct BoxDual {
     double epsilon = 0;
     double bias = 0;
     const double* fixed = nullptr;  // sum b_i z_i over rows of which b is settled, part of v but not of the rows here
+    const double* ridge = nullptr;  // R; null: all one
+    const double* l1 = nullptr;     // l; null: all zero
 
+    double ridge_of(Index j) const { return ridge != nullptr ? ridge[j] : 1.0; }
+    double l1_of(Index j) const { return l1 != nullptr ? l1[j] : 0.0; }
     Index width() const { return x.cols() + (bias > 0 ? 1 : 0); }
 
     // What row i adds to P where its residual y_i - eta_i is r.
@@ -80,7 +89,17 @@ std::vector<double> box_transposed_times(const BoxDual<Matrix>& problem, const d
     });
 }
 
-// The objective and the gap of solution.coef and solution.dual, from all rows. Sets eta = Z w and away = v - w.
+// What column j adds to the gap, with v_j = sum_i b_i z_ij.
+template <class Matrix>
+double column_gap(const BoxDual<Matrix>& problem, Index j, double w, double v) {
+    const double R = problem.ridge_of(j), l = problem.l1_of(j), inside = std::clamp(v, -l, l), beyond = v - inside;
+    const double rest = l * std::abs(w) - w * inside;
+    if (R == 0) return rest + 2 * std::abs(w * beyond);
+    const double off = w - beyond / R;
+    return rest + R * off * off / 2;
+}
+
+// The objective and the gap of solution.coef and solution.dual, from all rows. Sets eta = Z w and away = v - R w.
 template <class Matrix>
 void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* eta, std::vector<double>& away,
                  int threads) {
@@ -96,14 +115,14 @@ void certify_box(const BoxDual<Matrix>& problem, BoxSolution& solution, double* 
         }
     });
     away = box_transposed_times(problem, solution.dual.data(), threads);
-    double squares = 0, distance = 0;
-    for (std::size_t j = 0; j < w.size(); ++j) {
-        away[j] += (problem.fixed != nullptr ? problem.fixed[j] : 0.0) - w[j];
-        squares += w[j] * w[j];
-        distance += away[j] * away[j];
+    solution.objective = sums[0];
+    solution.gap = sums[1];
+    for (Index j = 0; j < problem.width(); ++j) {
+        const double v = away[j] + (problem.fixed != nullptr ? problem.fixed[j] : 0.0);
+        solution.objective += problem.ridge_of(j) * w[j] * w[j] / 2 + problem.l1_of(j) * std::abs(w[j]);
+        solution.gap += column_gap(problem, j, w[j], v);
+        away[j] = v - problem.ridge_of(j) * w[j];
     }
-    solution.objective = sums[0] + squares / 2;
-    solution.gap = sums[1] + distance / 2;
     if (!std::isfinite(solution.objective + solution.gap)) solution.status = Status::not_finite;
 }
 

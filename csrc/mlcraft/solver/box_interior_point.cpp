@@ -30,7 +30,7 @@ bool weighted_gram(const CsrMatrix<double, I>& x, const double* w, double* G, In
     return true;
 }
 
-// I + Z' Theta Z and its factor.
+// R + Z' Theta Z and its factor; theta of the columns with an L1 penalty stands behind that of the rows.
 template <class Matrix>
 class NewtonMatrix {
 public:
@@ -48,7 +48,10 @@ public:
             const std::vector<double> last = box_transposed_times(problem_, theta.data(), threads_);
             for (Index j = 0; j <= p; ++j) matrix_[p * size_ + j] = problem_.bias * last[j];
         }
-        for (Index j = 0; j < size_; ++j) matrix_[j * size_ + j] += 1;
+        for (Index j = 0; j < size_; ++j) {
+            matrix_[j * size_ + j] += problem_.ridge_of(j);
+            if (problem_.l1 != nullptr) matrix_[j * size_ + j] += theta[problem_.x.rows() + j];
+        }
         for (double lift = 0; lift < 1e-6; lift = lift > 0 ? 100 * lift : 1e-15) {
             lower_ = matrix_;
             for (Index j = 0; j < size_; ++j) lower_[j * size_ + j] *= 1 + lift;
@@ -99,8 +102,10 @@ class BoxInteriorPoint {
 public:
     BoxInteriorPoint(const BoxDual<Matrix>& problem, const BoxOptions& options, const std::vector<double>& near)
         : p_(problem), options_(options), near_(near), n_(problem.x.rows()), sides_(problem.epsilon > 0 ? 2 : 1),
-          parts_(static_cast<std::size_t>(n_ * sides_)), eta_(n_), change_(n_), theta_(n_), right_(n_),
-          longest_(static_cast<std::size_t>((n_ + problem.x.block_rows() - 1) / problem.x.block_rows())),
+          end_(n_ + (problem.l1 != nullptr ? problem.width() : 0)),
+          parts_(static_cast<std::size_t>(n_ * sides_ + end_ - n_)), eta_(end_), change_(end_), theta_(end_),
+          right_(end_),
+          longest_(static_cast<std::size_t>((n_ + problem.x.block_rows() - 1) / problem.x.block_rows() + 1)),
           newton_(problem, options.threads) {}
 
     BoxSolution run() {
@@ -129,23 +134,39 @@ public:
     }
 
 private:
-    double lower(Index i, Index side) const { return sides_ == 2 && side == 0 ? 0.0 : p_.lower[i]; }
-    double upper(Index i, Index side) const { return sides_ == 2 && side == 1 ? 0.0 : p_.upper[i]; }
+    // An L1 penalty is a row more: its z is the unit vector of the column, its y zero, its box from -l to l.
+    bool is_row(Index i) const { return i < n_; }
+    Index sides(Index i) const { return is_row(i) ? sides_ : 1; }
+    BoxPart& part(Index i, Index side) { return parts_[is_row(i) ? i * sides_ + side : n_ * (sides_ - 1) + i]; }
+    double lower(Index i, Index side) const {
+        return !is_row(i) ? -p_.l1[i - n_] : sides_ == 2 && side == 0 ? 0.0 : p_.lower[i];
+    }
+    double upper(Index i, Index side) const {
+        return !is_row(i) ? p_.l1[i - n_] : sides_ == 2 && side == 1 ? 0.0 : p_.upper[i];
+    }
     double cost(Index i, Index side) const {
+        if (!is_row(i)) return 0;
         return -p_.y[i] + (sides_ == 1 ? 0.0 : side == 0 ? p_.epsilon : -p_.epsilon);
     }
-    double dual(Index i) const {
+    double dual(Index i) {
         double b = 0;
-        for (Index side = 0; side < sides_; ++side) {
-            const BoxPart& part = parts_[i * sides_ + side];
-            b += part.s < part.t ? lower(i, side) + part.s : upper(i, side) - part.t;
+        for (Index side = 0; side < sides(i); ++side) {
+            const BoxPart& of = part(i, side);
+            b += of.s < of.t ? lower(i, side) + of.s : upper(i, side) - of.t;
         }
         return b;
     }
     template <class Body>
     void each_part(Index i, Body&& body) {
-        for (Index side = 0; side < sides_; ++side)
-            if (lower(i, side) < upper(i, side)) body(parts_[i * sides_ + side], side);
+        for (Index side = 0; side < sides(i); ++side)
+            if (lower(i, side) < upper(i, side)) body(part(i, side), side);
+    }
+    // The columns' parts behind the rows' in blocks.
+    template <class Body>
+    std::vector<double> sum_parts(Index sums, Body&& body) {
+        std::vector<double> found = box_sums(p_.x, sums, options_.threads, body);
+        if (n_ < end_) body(n_, end_ - n_, found.data());
+        return found;
     }
 
     // b in the middle of the boxes but w = 0, or near the solution, so that neither is far off however many rows there
@@ -156,8 +177,9 @@ private:
         solution_.coef = near_;
         solution_.coef.resize(p_.width(), 0.0);
         certify_box(p_, solution_, eta_.data(), rest_, options_.threads);
+        std::copy_n(solution_.coef.begin(), end_ - n_, eta_.begin() + n_);
         double total = 0, count = 0;
-        for (Index i = 0; i < n_; ++i)
+        for (Index i = 0; i < end_; ++i)
             each_part(i, [&](BoxPart& part, Index side) {
                 const double width = upper(i, side) - lower(i, side);
                 part.s = part.t = width / 2;
@@ -166,7 +188,7 @@ private:
             });
         number_ = 2 * count;
         const double product = std::max(0.1 * total / std::max(count, 1.0), 1e-300);
-        for (Index i = 0; i < n_; ++i)
+        for (Index i = 0; i < end_; ++i)
             each_part(i, [&](BoxPart& part, Index side) {
                 const double g = eta_[i] + cost(i, side);
                 part.p = std::max(g, 0.0) + product / part.s;
@@ -182,27 +204,29 @@ private:
                 solution_.coef[j] += length * direction_[j];
                 rest_[j] *= 1 - length;
             }
-        const std::vector<double> sums =
-            box_sums(p_.x, 3, options_.threads, [&](Index begin, Index count, double* out) {
-                for (Index i = begin; i < begin + count; ++i) {
-                    eta_[i] += length * change_[i];
-                    each_part(i, [&](BoxPart& part, Index) {
-                        part.s += length * part.ds;
-                        part.t -= length * part.ds;
-                        part.p += length * part.dp;
-                        part.q += length * part.dq;
-                        out[2] += part.s * part.p + part.t * part.q;
-                    });
-                    const double r = p_.y[i] - eta_[i];
-                    out[0] += p_.loss(i, r);
-                    out[1] += p_.gap(i, r, dual(i));
-                }
-            });
-        double squares = 0, distance = 0;
-        for (double v : solution_.coef) squares += v * v;
-        for (double v : rest_) distance += v * v;
-        objective_ = sums[0] + squares / 2;
-        gap_ = sums[1] + distance / 2;
+        const std::vector<double> sums = sum_parts(3, [&](Index begin, Index count, double* out) {
+            for (Index i = begin; i < begin + count; ++i) {
+                eta_[i] += length * change_[i];
+                each_part(i, [&](BoxPart& part, Index) {
+                    part.s += length * part.ds;
+                    part.t -= length * part.ds;
+                    part.p += length * part.dp;
+                    part.q += length * part.dq;
+                    out[2] += part.s * part.p + part.t * part.q;
+                });
+                const double b = dual(i), r = (is_row(i) ? p_.y[i] : 0.0) - eta_[i];
+                const double loss = is_row(i) ? p_.loss(i, r) : p_.l1[i - n_] * std::abs(r);
+                out[0] += loss;
+                out[1] += loss - (b * r - (is_row(i) ? p_.epsilon : 0.0) * std::abs(b));
+            }
+        });
+        objective_ = sums[0];
+        gap_ = sums[1];
+        for (Index j = 0; j < p_.width(); ++j) {
+            const double R = p_.ridge_of(j), w = solution_.coef[j];
+            objective_ += R * w * w / 2;
+            gap_ += R > 0 ? rest_[j] * rest_[j] / (2 * R) : std::abs(w * rest_[j]);
+        }
         products_ = sums[2];
     }
 
@@ -211,6 +235,10 @@ private:
         for (Index i = 0; i < n_; ++i) solution_.dual[i] = dual(i);
         solution_.status = status;
         certify_box(p_, solution_, eta_.data(), rest_, options_.threads);
+        for (Index i = n_; i < end_; ++i) {
+            eta_[i] = solution_.coef[i - n_];
+            rest_[i - n_] += dual(i);
+        }
         if (best_.dual.empty() || solution_.gap < best_.gap) best_ = solution_;
     }
 
@@ -229,7 +257,7 @@ private:
 
     // The right-hand side of a direction towards s p = t q = target, with the products of changes of the last one.
     void aim(double target, bool corrected) {
-        box_sums(p_.x, 0, options_.threads, [&](Index begin, Index count, double*) {
+        sum_parts(0, [&](Index begin, Index count, double*) {
             for (Index i = begin; i < begin + count; ++i) {
                 theta_[i] = right_[i] = 0;
                 each_part(i, [&](BoxPart& part, Index side) {
@@ -248,25 +276,29 @@ private:
     double find_direction(double& linear, double& quadratic) {
         std::vector<double> right = box_transposed_times(p_, right_.data(), options_.threads);
         for (std::size_t j = 0; j < right.size(); ++j) right[j] += rest_[j];
+        for (Index i = n_; i < end_; ++i) right[i - n_] += right_[i];
         direction_ = newton_.solve(right);
         const double offset = p_.bias > 0 ? p_.bias * direction_.back() : 0.0;
-        const std::vector<double> sums =
-            box_sums(p_.x, 2, options_.threads, [&](Index begin, Index count, double* out) {
+        const std::vector<double> sums = sum_parts(2, [&](Index begin, Index count, double* out) {
+            if (is_row(begin)) {
                 std::fill(change_.begin() + begin, change_.begin() + begin + count, offset);
                 p_.x.times(begin, count, direction_.data(), change_.data() + begin);
-                double nearest = 0;  // the largest relative loss of a positive quantity
-                for (Index i = begin; i < begin + count; ++i)
-                    each_part(i, [&](BoxPart& part, Index) {
-                        part.ds = part.theta * (part.rho - change_[i]);
-                        part.dp = (part.s_target - part.p * part.ds) / part.s - part.p;
-                        part.dq = (part.t_target + part.q * part.ds) / part.t - part.q;
-                        nearest = std::max(
-                            {nearest, -part.ds / part.s, part.ds / part.t, -part.dp / part.p, -part.dq / part.q});
-                        out[0] += part.s * part.dp + part.p * part.ds + part.t * part.dq - part.q * part.ds;
-                        out[1] += part.ds * (part.dp - part.dq);
-                    });
-                longest_[begin / p_.x.block_rows()] = nearest;
-            });
+            } else {
+                std::copy_n(direction_.begin(), count, change_.begin() + begin);
+            }
+            double nearest = 0;  // the largest relative loss of a positive quantity
+            for (Index i = begin; i < begin + count; ++i)
+                each_part(i, [&](BoxPart& part, Index) {
+                    part.ds = part.theta * (part.rho - change_[i]);
+                    part.dp = (part.s_target - part.p * part.ds) / part.s - part.p;
+                    part.dq = (part.t_target + part.q * part.ds) / part.t - part.q;
+                    nearest =
+                        std::max({nearest, -part.ds / part.s, part.ds / part.t, -part.dp / part.p, -part.dq / part.q});
+                    out[0] += part.s * part.dp + part.p * part.ds + part.t * part.dq - part.q * part.ds;
+                    out[1] += part.ds * (part.dp - part.dq);
+                });
+            longest_[is_row(begin) ? begin / p_.x.block_rows() : longest_.size() - 1] = nearest;
+        });
         linear = sums[0];
         quadratic = sums[1];
         double nearest = 0;
@@ -290,10 +322,10 @@ private:
     const BoxDual<Matrix>& p_;
     const BoxOptions& options_;
     const std::vector<double>& near_;
-    const Index n_, sides_;
+    const Index n_, sides_, end_;
     std::vector<BoxPart> parts_;
     std::vector<double> eta_, change_, theta_, right_, longest_, direction_;
-    std::vector<double> rest_;  // Z'b - w
+    std::vector<double> rest_;  // Z'b - R w, with the columns' b
     NewtonMatrix<Matrix> newton_;
     double number_ = 0, objective_ = 0, gap_ = 0, products_ = 0;
     BoxSolution solution_, best_;

@@ -24,8 +24,15 @@ public:
     }
     BoxDual<Matrix> problem() const {
         const auto n = static_cast<Index>(y_.size());
-        return {x_,    {y_.data(), n, 1}, {lower_.data(), n, 1}, {upper_.data(), n, 1}, whole_.epsilon, whole_.bias,
-                fixed_};
+        return {x_,
+                {y_.data(), n, 1},
+                {lower_.data(), n, 1},
+                {upper_.data(), n, 1},
+                whole_.epsilon,
+                whole_.bias,
+                fixed_,
+                whole_.ridge,
+                whole_.l1};
     }
 
 private:
