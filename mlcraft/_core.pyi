@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from numpy import float64
@@ -152,6 +153,11 @@ class SmoothOptions:
     parameter: float
     state: SmoothState | None
     tol: float
+    user_hess: bool
+    @property
+    def user_loss(self) -> list[int]: ...
+    @user_loss.setter
+    def user_loss(self, addresses: Sequence[int]) -> None: ...
     def __init__(self) -> None: ...
 
 class SmoothSolution:
@@ -249,6 +255,7 @@ def loss_rows(
     parameter: float = 0.0,
     hess: bool = False,
     scalar: bool = False,
+    user: Sequence[int] = ...,
 ) -> tuple[tuple[float, float, float], NDArray[Any], NDArray[Any] | None]: ...
 def least_squares(
     x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, options: LeastSquaresOptions

@@ -13,12 +13,14 @@ from reference import multinomial
 from registry import STORAGES
 
 from mlcraft import _core
-from mlcraft._engine.smooth import LOSSES
+from mlcraft._engine.losses import LOSSES, NON_SMOOTH
 
 DTYPES = [np.float64, np.float32]
 #: Largest eta at which everything must be finite, by dtype.
 FAR = {np.float64: 700.0, np.float32: 80.0}
+#: delta, epsilon or quantile: exact in both dtypes.
 EPSILON = 0.25
+CLASSES = ("squared_hinge", "hinge", "modified_huber")  # with y in {-1, 1}
 SCALAR_LOSSES = [name for name in LOSSES if name != "multinomial"]
 
 
@@ -27,7 +29,7 @@ def twin(name):
     if name == "squared":
         return (lambda y, eta, _: (y - eta) ** 2 / 2), (lambda y, eta, _: eta - y), (lambda y, eta, _: 1.0 + 0 * eta)
     module = importlib.import_module(f"reference.{name}")
-    return module.value, module.gradient, module.hessian
+    return module.value, module.gradient, getattr(module, "hessian", None)
 
 
 def case(name, dtype, n, far=3.0, seed=0):
@@ -35,8 +37,10 @@ def case(name, dtype, n, far=3.0, seed=0):
     eta = (far * rng.standard_normal(n)).astype(dtype)
     if name == "logistic":
         y = np.where(rng.random(n) < 0.2, rng.random(n), rng.integers(0, 2, n))
-    elif name == "squared_hinge":
+    elif name in CLASSES:
         y = rng.choice([-1.0, 1.0], n)
+    elif name == "poisson":
+        y, eta = rng.poisson(np.exp(0.5 * eta)).astype(float), eta / dtype(2)
     else:
         y = far * rng.standard_normal(n)
     return y.astype(dtype), eta, rng.uniform(0, 2, n).astype(dtype)
@@ -113,11 +117,11 @@ def test_loss_agrees_with_its_twin(name, dtype, weighted, scalar, n, stride):
     given = strided(weight, stride) if weighted else None
     factor = weight.astype(float) if weighted else np.ones(n)
     value, gradient, hessian = (
-        factor * f(y.astype(float), eta.astype(float), dtype(EPSILON).astype(float)) for f in twin(name)
+        None if f is None else factor * f(y.astype(float), eta.astype(float), EPSILON) for f in twin(name)
     )
-    size = factor * (1 + np.abs(y) + np.abs(eta)).astype(float)
+    size = factor * (1 + np.abs(y) + np.abs(eta) + (np.exp(eta) if name == "poisson" else 0)).astype(float)
     eps = float(np.finfo(dtype).eps)
-    for hess in (False, True):
+    for hess in (False, True)[: 1 if name in NON_SMOOTH else 2]:
         sums, found, curvature = _core.loss_rows(name, strided(y, stride), eta, given, EPSILON, hess, scalar)
         assert np.all(np.abs(found - gradient) <= 8 * eps * size)
         assert sums[0] == pytest.approx(value.sum(), abs=8 * eps * (size**2).sum())
@@ -139,25 +143,76 @@ def test_derivatives_are_those_of_the_value(name):
             [_core.loss_rows(name, y[i : i + 1], at[i : i + 1], None, EPSILON)[0][0] for i in range(len(y))]
         )
 
-    _, gradient, curvature = _core.loss_rows(name, y, eta, None, EPSILON, True)
-    np.testing.assert_allclose((values(eta + step) - values(eta - step)) / (2 * step), gradient, rtol=1e-6, atol=1e-6)
+    kinks = {"logistic": 0, "squared": 0, "poisson": 0}.get(name, 3)  # at most so many rows within a step of one
+    _, gradient, curvature = _core.loss_rows(name, y, eta, None, EPSILON, name not in NON_SMOOTH)
+    slope = (values(eta + step) - values(eta - step)) / (2 * step)
+    off = np.abs(slope - gradient) > 1e-6 * (1 + np.abs(gradient))
+    assert off.sum() <= (kinks if name in NON_SMOOTH else 0)
+    if name in NON_SMOOTH:
+        return
     above, below = (_core.loss_rows(name, y, eta + side * step, None, EPSILON)[1] for side in (1, -1))
-    kinked = np.abs((above - below) / (2 * step) - curvature) > 1e-6
-    assert kinked.sum() <= (3 if name.startswith("squared_") else 0)  # a few within a step of the kink
+    off = np.abs((above - below) / (2 * step) - curvature) > 1e-6 * (1 + curvature)
+    assert off.sum() <= kinks
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", SCALAR_LOSSES)
 def test_far_out_everything_is_finite(name, dtype):
     far = FAR[dtype]
-    eta = np.concatenate([np.linspace(-far, far, 301), [-1e4, 1e4, -1e30, 1e30]]).astype(dtype)
-    for target in (0.0, 1.0) if name == "logistic" else (-1.0, 1.0):
+    beyond = [] if name == "poisson" else [-1e4, 1e4, -1e30, 1e30]  # exp(eta) overflows there
+    eta = np.concatenate([np.linspace(-far, far, 301), beyond]).astype(dtype)
+    for target in (0.0, 1.0) if name in ("logistic", "poisson") else (-1.0, 1.0):
         y = np.full(len(eta), target, dtype=dtype)
-        sums, _, _ = _core.loss_rows(name, y[:-4], eta[:-4], None, EPSILON, True)
+        smooth = name not in NON_SMOOTH
+        sums, _, _ = _core.loss_rows(name, y[:301], eta[:301], None, EPSILON, smooth)
         assert np.all(np.isfinite(sums))
-        _, gradient, hess = _core.loss_rows(name, y, eta, None, EPSILON, True)
+        _, gradient, hess = _core.loss_rows(name, y, eta, None, EPSILON, smooth)
         assert np.all(np.isfinite(gradient))
-        assert np.all(np.isfinite(hess))
+        assert hess is None or np.all(np.isfinite(hess))
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["vectors", "scalar"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_poisson_beyond_its_domain(dtype, scalar):
+    """Infinite, and not a number that looks like one."""
+    eta = np.array([2 * FAR[dtype], -2 * FAR[dtype], 1e30, -1e30], dtype=dtype)
+    sums, gradient, hess = _core.loss_rows("poisson", np.ones(4, dtype), eta, None, 0.0, True, scalar)
+    np.testing.assert_array_equal(gradient, [np.inf, -1, np.inf, -1])
+    np.testing.assert_array_equal(hess, [np.inf, 0, np.inf, 0])
+    assert sums[0] == np.inf
+
+
+#: eta at and beside the kinks, for y = 1 and the parameter 0.25; value, gradient, hessian where there is one.
+KINKS = {
+    "hinge": ([0.5, 1.0, 1.5], [0.5, 0, 0], [-1, 0, 0], None),
+    "squared_hinge": ([0.5, 1.0, 1.5], [0.25, 0, 0], [-1, 0, 0], [2, 0, 0]),
+    "modified_huber": ([-2, -1.0, 0.5, 1.0], [8, 4, 0.25, 0], [-4, -4, -1, 0], [0, 2, 2, 0]),
+    "huber": ([0.5, 0.75, 1.0, 1.25], [0.09375, 0.03125, 0, 0.03125], [-0.25, -0.25, 0, 0.25], [0, 1, 1, 1]),
+    "epsilon_insensitive": ([0.5, 0.75, 1.0, 1.25, 1.5], [0.25, 0, 0, 0, 0.25], [-1, 0, 0, 0, 1], None),
+    "squared_epsilon_insensitive": ([0.5, 0.75, 1.5], [0.0625, 0, 0.0625], [-0.5, 0, 0.5], [2, 0, 2]),
+    "quantile": ([0.0, 1.0, 2.0], [0.25, 0, 0.75], [-0.25, 0, 0.75], None),
+}
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["vectors", "scalar"])
+@pytest.mark.parametrize("name", KINKS)
+def test_at_the_kinks(name, scalar):
+    eta, value, gradient, hessian = KINKS[name]
+    eta = np.array(eta)
+    sums, found, hess = _core.loss_rows(name, np.ones(len(eta)), eta, None, EPSILON, hessian is not None, scalar)
+    np.testing.assert_array_equal(found, gradient)
+    assert sums[0] == sum(value)
+    if hessian is not None:
+        np.testing.assert_array_equal(hess, hessian)
+    for f, expected in zip(twin(name), (value, gradient, hessian), strict=True):
+        if f is not None:
+            np.testing.assert_array_equal(f(1.0, eta, EPSILON), expected)
+
+
+@pytest.mark.parametrize("name", NON_SMOOTH)
+def test_no_hessian_where_there_is_none(name):
+    with pytest.raises(ValueError, match="has no hessian"):
+        _core.loss_rows(name, np.ones(3), np.ones(3), None, EPSILON, True)
 
 
 @pytest.mark.parametrize("scalar", [False, True], ids=["vectors", "scalar"])
@@ -184,7 +239,7 @@ def test_what_is_not_a_number_is_not_hidden(name, dtype):
         for values in (y, eta, weight):
             kept = values[place]
             values[place] = np.nan
-            sums, gradient, _ = _core.loss_rows(name, y, eta, weight, EPSILON, True)
+            sums, gradient, _ = _core.loss_rows(name, y, eta, weight, EPSILON, name not in NON_SMOOTH)
             assert np.isnan(sums[0])
             assert np.isnan(gradient[place])
             assert np.isnan(gradient).sum() == 1

@@ -22,7 +22,7 @@ def problem(n=N, p=P, seed=0):
     return X, y, rng
 
 
-def worst_gradient(X, y, fit, *, loss="logistic", alpha=0.0, weight=None, offset=0.0, epsilon=0.0, intercept_alpha=0.0,
+def worst_gradient(X, y, fit, *, loss="logistic", alpha=0.0, weight=None, offset=0.0, parameter=0.0, intercept_alpha=0.0,
                    fit_intercept=True):  # fmt: skip
     """Largest element of the gradient of the objective as `fit_smooth` states it; slow and plain."""
     X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.longdouble)
@@ -36,7 +36,7 @@ def worst_gradient(X, y, fit, *, loss="logistic", alpha=0.0, weight=None, offset
     else:
         twin = importlib.import_module(f"reference.{loss}")
         slope = (lambda y, eta, _: eta - y) if loss == "squared" else twin.gradient
-        residual = slope(np.asarray(y, dtype=float), eta[:, 0].astype(float), epsilon)[:, None]
+        residual = slope(np.asarray(y, dtype=float), eta[:, 0].astype(float), parameter)[:, None]
     size = np.sqrt(share @ X**2)
     size[size == 0] = 1
     gradient = (share[:, None] * residual).T @ X + alpha * coef
@@ -62,7 +62,7 @@ def test_any_loss_in_any_storage(loss, dtype, storage):
     X, y, rng = problem()
     X = np.where(rng.random(X.shape) < 0.6, X, 0).astype(dtype)
     y = {"squared_hinge": 2 * y - 1, "multinomial": y + (X[:, 0] > 0.5)}.get(loss, y).astype(dtype)
-    terms = {"alpha": 1 / N, "epsilon": 0.1}
+    terms = {"alpha": 1 / N, "parameter": 0.1}
     fit = fit_smooth(STORAGES[storage](X), y, loss=loss, n_classes=3, **terms)
     assert fit.status == "converged"
     assert fit.coef.dtype == dtype

@@ -6,6 +6,8 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -131,6 +133,9 @@ py::array_t<T> to_array(const std::vector<double>& values, std::vector<Index> sh
 inline void raise_if_interrupted(Status status) {
     if (status == Status::interrupted) throw py::error_already_set();
 }
+
+// Throws where there is no loss of that name, or, if a smooth one is wanted, where it is not; see LossRows::user.
+void check_loss(const std::string& name, bool smooth = false, std::array<std::uintptr_t, 2> user = {});
 
 void register_least_squares(py::module_& m);
 void register_moments(py::module_& m);

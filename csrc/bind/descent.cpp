@@ -25,10 +25,6 @@ VectorView<const T> target_view(const py::array& y, Index rows) {
     return view.column(0);
 }
 
-void check_loss(const std::string& loss) {
-    if (find_loss<double>(loss.c_str()) == nullptr) throw py::value_error("there is no loss named '" + loss + "'");
-}
-
 DescentSolution descend(const py::object& x, const py::array& y, const py::object& weight, const Options& o) {
     check_loss(o.loss);
     return visit(x, [&](const auto& matrix) {

@@ -3,6 +3,13 @@
 #include "mlcraft/loss/multinomial.hpp"
 
 namespace mlcraft::bind {
+
+void check_loss(const std::string& name, bool smooth, std::array<std::uintptr_t, 2> user) {
+    if (find_loss<double>(name.c_str()) == nullptr) throw py::value_error("there is no loss named '" + name + "'");
+    if (name == "user" && (user[0] == 0 || user[1] == 0)) throw py::value_error("the user's loss has no address");
+    if (smooth && !is_smooth_loss(name.c_str())) throw py::value_error("the loss '" + name + "' has no hessian");
+}
+
 namespace {
 
 // Rows of the multinomial loss, eta of shape (classes, rows): gradient and probabilities in that shape.
@@ -23,10 +30,10 @@ py::tuple multinomial_rows_of(const py::array& y, const py::array& eta, const py
 // The rows of a block: sums (value, gradient, weight), w * gradient, and w * hessian or None.
 template <class T>
 py::tuple rows_of(const std::string& name, const py::array& y, const py::array& eta, const py::object& weight,
-                  double parameter, bool hess, bool scalar) {
+                  double parameter, bool hess, bool scalar, std::array<std::uintptr_t, 2> user) {
     if (name == MultinomialLoss::name) return multinomial_rows_of<T>(y, eta, weight, hess);
+    check_loss(name, hess, user);
     const LossBlock<T> block = find_loss<T>(name.c_str(), scalar);
-    if (block == nullptr) throw py::value_error("there is no loss named '" + name + "'");
     const Index n = eta.size();
     LossRows<T> rows;
     py::array_t<T> gradient(n), hessian(hess ? n : 0);
@@ -38,6 +45,7 @@ py::tuple rows_of(const std::string& name, const py::array& y, const py::array& 
     rows.weight = vector_view<T>(weight, n, "sample_weight");
     if (hess) rows.hess = hessian.mutable_data();
     rows.parameter = static_cast<T>(parameter);
+    rows.user = user_loss_at<T>(user);
     const LossSums sums = block(rows);
     return py::make_tuple(py::make_tuple(sums.value, sums.gradient, sums.weight), gradient,
                           hess ? py::object(hessian) : py::none());
@@ -57,12 +65,13 @@ void register_loss(py::module_& m) {
     m.def(
         "loss_rows",
         [](const std::string& loss, const py::array& y, const py::array& eta, const py::object& weight,
-           double parameter, bool hess, bool scalar) {
-            return has_type<double>(eta) ? rows_of<double>(loss, y, eta, weight, parameter, hess, scalar)
-                                         : rows_of<float>(loss, y, eta, weight, parameter, hess, scalar);
+           double parameter, bool hess, bool scalar, std::array<std::uintptr_t, 2> user) {
+            return has_type<double>(eta) ? rows_of<double>(loss, y, eta, weight, parameter, hess, scalar, user)
+                                         : rows_of<float>(loss, y, eta, weight, parameter, hess, scalar, user);
         },
         py::arg("loss"), py::arg("y"), py::arg("eta"), py::arg("sample_weight") = py::none(),
         py::arg("parameter") = 0.0, py::arg("hess") = false, py::arg("scalar") = false,
+        py::arg("user") = std::array<std::uintptr_t, 2>{},
         "Sums of value, gradient and weight over rows; w * gradient; w * hessian (multinomial: probabilities) or "
         "None.");
     m.def(

@@ -11,8 +11,7 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
                       SmoothOptions options, const py::object& callback) {
     const Index classes = options.loss == "multinomial" ? options.classes : 1;
     if (options.loss == "multinomial" && classes < 2) throw py::value_error("there must be two classes or more");
-    if (classes == 1 && find_loss<double>(options.loss.c_str()) == nullptr)
-        throw py::value_error("there is no loss named '" + options.loss + "'");
+    if (classes == 1) check_loss(options.loss, true, options.user_loss);
     if (!callback.is_none())
         options.callback = [&](Index iteration, double objective, double certificate, Index passes) {
             const py::gil_scoped_acquire hold;
@@ -74,6 +73,8 @@ void register_smooth(py::module_& m) {
         .def_readwrite("alpha", &Options::alpha)
         .def_readwrite("intercept_alpha", &Options::intercept_alpha)
         .def_readwrite("parameter", &Options::parameter)
+        .def_readwrite("user_loss", &Options::user_loss)
+        .def_readwrite("user_hess", &Options::user_hess)
         .def_readwrite("fit_intercept", &Options::fit_intercept)
         .def_readwrite("tol", &Options::tol)
         .def_readwrite("max_iter", &Options::max_iter)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from mlcraft import _core
 from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft._engine.losses import UserLoss, loss_ref
 
-__all__ = ["LOSSES", "METHODS", "SmoothFit", "fit_smooth"]
+__all__ = ["METHODS", "SmoothFit", "fit_smooth"]
 
 Floats = NDArray[np.floating[Any]]
 Progress = Callable[[int, float, float], bool | None]
 TraceRow = tuple[int, int, float, float, float]
-LOSSES = ("logistic", "multinomial", "squared", "squared_hinge", "squared_epsilon_insensitive")
 METHODS = {
     "auto": _core.SmoothMethod.cheapest,
     "lbfgs": _core.SmoothMethod.lbfgs,
@@ -95,14 +95,14 @@ def fit_smooth(
     X: Any,
     y: Floats,
     *,
-    loss: str,
+    loss: str | UserLoss,
     alpha: float = 0.0,
     intercept_alpha: float = 0.0,
     sample_weight: Floats | None = None,
     offset: Floats | None = None,
     fit_intercept: bool = True,
     n_classes: int = 2,
-    epsilon: float = 0.0,
+    parameter: float = 0.0,
     init: tuple[Floats, Floats] | None = None,
     state: _core.SmoothState | None = None,
     keep_state: bool = False,
@@ -118,8 +118,10 @@ def fit_smooth(
 
     With ``eta_i = offset_i + c + x_i'b``. Losses: "logistic" ``log(1 + exp(eta)) - y eta`` (y in [0, 1]); "multinomial"
     ``logsumexp(eta) - eta[y]`` (y codes 0 .. n_classes - 1; one coefficient vector a class); "squared_hinge"
-    ``max(0, 1 - y eta)^2`` (y is -1 or 1); "squared_epsilon_insensitive" ``max(0, |y - eta| - epsilon)^2``;
-    "squared" ``(y - eta)^2 / 2``.
+    ``max(0, 1 - y eta)^2`` and "modified_huber", the same but for ``-4 y eta`` where ``y eta < -1`` (y is -1 or 1);
+    "squared" ``(y - eta)^2 / 2``; "huber", the same but for ``delta |y - eta| - delta^2 / 2`` where ``|y - eta| >
+    delta``; "squared_epsilon_insensitive" ``max(0, |y - eta| - epsilon)^2``; "poisson" ``exp(eta) - y eta`` (y >= 0);
+    and a user's own.
 
     Parameters
     ----------
@@ -127,8 +129,8 @@ def fit_smooth(
         float32 or float64, any strides. Neither copied nor written.
     y : ndarray of shape (n_samples,)
         In the dtype of X.
-    loss : str
-        One of `LOSSES`.
+    loss : str or UserLoss
+        One of `mlcraft._engine.losses.SMOOTH_LOSSES`, or a user's own.
     alpha, intercept_alpha : float, default=0.0
         L2 penalties of the coefficients and of the intercept.
     sample_weight : ndarray of shape (n_samples,), optional
@@ -139,8 +141,8 @@ def fit_smooth(
         Whether c is fitted or zero.
     n_classes : int, default=2
         For "multinomial".
-    epsilon : float, default=0.0
-        For "squared_epsilon_insensitive".
+    parameter : float, default=0.0
+        delta of "huber", epsilon of "squared_epsilon_insensitive".
     init : tuple of ndarray, optional
         Coefficients and intercepts to start from, of the shapes returned.
     state : object, optional
@@ -171,12 +173,19 @@ def fit_smooth(
     NonFiniteError
         If X, y or the weights hold NaN or infinity, or the weights sum to zero; or if squares of a column leave the
         range of double precision.
+    ValueError
+        If the loss is unknown or not smooth, or its parameter is out of range.
     """
+    if loss == "huber" and not parameter > 0:
+        raise ValueError(f"parameter, the delta of loss='huber', must be positive, got {parameter!r}")
     if loss == "multinomial" and offset is not None:
         raise ValueError("offset is not for loss='multinomial'")
     options = _core.SmoothOptions()
-    options.loss, options.alpha, options.intercept_alpha = loss, float(alpha), float(intercept_alpha)
-    options.parameter, options.fit_intercept = float(epsilon), bool(fit_intercept)
+    options.loss, addresses, has_hessian = loss_ref(loss, smooth=True)
+    if options.loss == "user":
+        options.user_loss, options.user_hess = addresses, has_hessian
+    options.alpha, options.intercept_alpha = float(alpha), float(intercept_alpha)
+    options.parameter, options.fit_intercept = float(parameter), bool(fit_intercept)
     options.tol, options.max_iter, options.classes = float(tol), int(max_iter), int(n_classes)
     options.state, options.keep_state, options.method = state, keep_state, METHODS[method]
     if init is not None:

@@ -115,7 +115,7 @@ def _smooth(X: Any, y: Doubles, weight: Doubles | None, options: MarginOptions) 
         intercept_alpha=alpha / scaling**2 if scaling else 0.0,
         sample_weight=weight,
         fit_intercept=scaling > 0,
-        epsilon=options.epsilon,
+        parameter=options.epsilon,
         tol=wanted,
         max_iter=options.max_iter,
     )

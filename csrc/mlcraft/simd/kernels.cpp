@@ -47,7 +47,9 @@ constexpr Kernels<T> make() {
             rank_one<T, Wide>,
             sum<T, Wide>,
             {loss_rows<T, Wide, SquaredRows>, loss_rows<T, Wide, LogisticRows>, loss_rows<T, Wide, SquaredHingeRows>,
-             loss_rows<T, Wide, SquaredEpsilonInsensitiveRows>, multinomial_rows<T, Wide>},
+             loss_rows<T, Wide, HingeRows>, loss_rows<T, Wide, ModifiedHuberRows>, loss_rows<T, Wide, HuberRows>,
+             loss_rows<T, Wide, EpsilonInsensitiveRows>, loss_rows<T, Wide, SquaredEpsilonInsensitiveRows>,
+             loss_rows<T, Wide, QuantileRows>, loss_rows<T, Wide, PoissonRows>, multinomial_rows<T, Wide>},
             map_exp<T, Wide>,
             map_log1p<T, Wide>};
 }

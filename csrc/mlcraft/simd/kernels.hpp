@@ -40,7 +40,8 @@ struct LossSums {
 template <class T>
 struct LossKernels {
     using Rows = LossSums (*)(const T* y, const T* weight, Index count, T parameter, T* eta, T* hess);
-    Rows squared, logistic, squared_hinge, squared_epsilon_insensitive;
+    Rows squared, logistic, squared_hinge, hinge, modified_huber, huber, epsilon_insensitive,
+        squared_epsilon_insensitive, quantile, poisson;
     // see loss/multinomial.hpp
     LossSums (*multinomial)(const T* y, const T* weight, Index count, Index classes, T* eta, T* share, Index ld);
 };

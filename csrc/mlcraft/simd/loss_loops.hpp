@@ -52,6 +52,70 @@ struct SquaredEpsilonInsensitiveRows {
     }
 };
 
+// A value that does not depend on how large x is, but on whether x is a number.
+template <class T, int L>
+inline Vector<T, L> unless_nan(Vector<T, L> x, Vector<T, L> value) {
+    return x == x ? value : x;
+}
+
+template <class T, int L>
+struct HingeRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> margin = T(1) - y * eta;
+        return {positive_part<T, L>(margin), unless_nan<T, L>(margin, margin > 0 ? -y : Vector<T, L>{}), Vector<T, L>{}};
+    }
+};
+
+// The slack beyond 2 counts only once.
+template <class T, int L>
+struct ModifiedHuberRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> margin = T(1) - y * eta;
+        const Vector<T, L> slack = positive_part<T, L>(margin);
+        const Vector<T, L> cut = slack > 2 ? all<T, L>(2) : slack;
+        const Vector<T, L> inside = margin > 0 ? all<T, L>(2) : Vector<T, L>{};
+        return {cut * (slack + (slack - cut)), T(-2) * y * cut, margin > 2 ? Vector<T, L>{} : inside};
+    }
+};
+
+template <class T, int L>
+struct HuberRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T delta) {
+        const Vector<T, L> u = eta - y;
+        const Vector<T, L> not_above = u > delta ? all<T, L>(delta) : u;
+        const Vector<T, L> cut = u < -delta ? all<T, L>(-delta) : not_above;
+        return {cut * (u - T(0.5) * cut), cut, cut == u ? all<T, L>(1) : Vector<T, L>{}};
+    }
+};
+
+template <class T, int L>
+struct EpsilonInsensitiveRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T epsilon) {
+        const Vector<T, L> r = eta - y;
+        const Vector<T, L> beyond = absolute<T, L>(r) - epsilon;
+        const Vector<T, L> sign = r < 0 ? all<T, L>(-1) : all<T, L>(1);
+        return {positive_part<T, L>(beyond), unless_nan<T, L>(r, beyond > 0 ? sign : Vector<T, L>{}), Vector<T, L>{}};
+    }
+};
+
+template <class T, int L>
+struct QuantileRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T q) {
+        const Vector<T, L> r = eta - y;
+        const Vector<T, L> not_below = r > 0 ? all<T, L>(1 - q) : r;
+        const Vector<T, L> slope = r < 0 ? all<T, L>(-q) : not_below;
+        return {slope * r, slope, Vector<T, L>{}};
+    }
+};
+
+template <class T, int L>
+struct PoissonRows {
+    static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
+        const Vector<T, L> mu = exp<T, L>(eta);
+        return {mu - y * eta, mu - y, mu};
+    }
+};
+
 // Sums over a block in the type of the data, lane by lane.
 template <class T, int L>
 struct RowSums {

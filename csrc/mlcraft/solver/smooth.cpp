@@ -9,6 +9,7 @@
 #include "mlcraft/matrix/dense.hpp"
 #include "mlcraft/solver/coordinates.hpp"
 #include "mlcraft/solver/metric.hpp"
+#include "mlcraft/solver/null_model.hpp"
 #include "mlcraft/solver/objective.hpp"
 #include "mlcraft/solver/quasi_newton.hpp"
 #include "mlcraft/solver/row_sample.hpp"
@@ -146,36 +147,6 @@ private:
     std::vector<T> zeros_;
 };
 
-// Sums over the rows that need no column: the residuals' size, and where the intercept starts.
-struct Null {
-    double intercept = 0;
-    double residual = 1;
-};
-
-template <class T>
-Null null_model(const SmoothOptions& options, Index n, VectorView<const T> y, VectorView<const T> weight,
-                VectorView<const T> offset) {
-    double total = 0, sum = 0, square = 0;
-    for (Index i = 0; i < n; ++i) {
-        const double w = weight ? static_cast<double>(weight[i]) : 1.0, t = static_cast<double>(y[i]);
-        total += w;
-        sum += w * t;
-        square += w * t * t;
-    }
-    const double mean = sum / total;
-    Null null;
-    if (options.loss == "logistic") {
-        const double inside = std::clamp(mean, 1e-12, 1 - 1e-12);
-        if (options.fit_intercept && !offset) null.intercept = std::log(inside / (1 - inside));
-        null.residual = options.fit_intercept ? std::sqrt(inside * (1 - inside)) : 0.5;
-    } else {
-        const double spread = options.fit_intercept ? square / total - mean * mean : square / total;
-        if (options.loss != "squared_hinge" && options.fit_intercept && !offset) null.intercept = mean;
-        null.residual = spread > 1e-30 * square / total ? 2 * std::sqrt(spread) : 1;
-    }
-    return null;
-}
-
 // With no penalty a direction d with (2 y_i - 1) x_i'd >= 0 for all rows and > 0 for some lowers the loss for ever
 // (Albert and Anderson 1984). The last steps of the solver point there.
 template <class Matrix>
@@ -227,8 +198,9 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
                                   offset,
                                   find_loss<T>(options.loss.c_str()),
                                   static_cast<T>(options.parameter),
-                                  options.state != nullptr};
-    const Null null = null_model(options, n, y, weight, offset);
+                                  options.state != nullptr,
+                                  user_loss_at<T>(options.user_loss, options.user_hess)};
+    const NullModel null = null_model(rows, options.loss, options.fit_intercept, options.threads);
     const Coordinates at =
         options.state ? options.state->at : coordinates_of(x, weight, options.fit_intercept, options.threads);
     const SmoothPenalty penalty{options.alpha, options.intercept_alpha};
@@ -262,8 +234,8 @@ SmoothSolution fit_smooth(const Matrix& x, VectorView<const typename Matrix::val
             return VectorView<const T>{v.empty() ? nullptr : v.data(), static_cast<Index>(v.size()), 1};
         };
         const Matrix sampled = some.matrix();
-        const SmoothRows<Matrix> some_rows{sampled,           view(some_y), view(some_weight),
-                                           view(some_offset), rows.block,   rows.parameter};
+        const SmoothRows<Matrix> some_rows{
+            sampled, view(some_y), view(some_weight), view(some_offset), rows.block, rows.parameter, false, rows.user};
         const double share = static_cast<double>(p) / static_cast<double>(plan.sample);
         SmoothObjective<Matrix> start(some_rows, at, penalty, started ? 0.0 : 0.05 * share, null.residual, options);
         start.find_unseen();

@@ -8,6 +8,8 @@
 // cost.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,7 +34,9 @@ struct SmoothOptions {
     SmoothMethod method = SmoothMethod::cheapest;
     double alpha = 0;
     double intercept_alpha = 0;
-    double parameter = 0;  // of the loss (epsilon)
+    double parameter = 0;                       // of the loss (delta, epsilon)
+    std::array<std::uintptr_t, 2> user_loss{};  // addresses of the loss "user", for double and for float
+    bool user_hess = true;                      // whether it gives a hessian
     bool fit_intercept = true;
     double tol = 1e-9;
     Index max_iter = 1000;

@@ -19,6 +19,7 @@ struct SmoothRows {  // the data of a problem with a scalar loss
     LossBlock<T> block = nullptr;
     T parameter = 0;
     bool skip_weightless = false;  // blocks of rows without weight are not read: they have been found finite before
+    UserLoss<T> user{};
 };
 
 struct PassSums {
@@ -55,8 +56,9 @@ PassSums smooth_pass(const SmoothRows<Matrix>& rows, const double* coef, double 
                 x.sweep_times(begin, count, v.data(), eta);
             else
                 x.times(begin, count, v.data(), eta);
-            const LossSums of_block = rows.block({count, rows.y.slice(begin, count), rows.weight.slice(begin, count),
-                                                  eta, hess != nullptr ? hess + begin : nullptr, rows.parameter});
+            const LossSums of_block =
+                rows.block({count, rows.y.slice(begin, count), rows.weight.slice(begin, count), eta,
+                            hess != nullptr ? hess + begin : nullptr, rows.parameter, rows.user});
             out[p] += of_block.value;
             out[p + 1] += of_block.gradient;
             out[p + 2] += of_block.weight;
