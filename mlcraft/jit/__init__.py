@@ -1,23 +1,53 @@
-"""Readable twins, in Python compiled by Numba, of the least-squares kernels of the C++ engine.
+"""Losses, penalties and metrics of your own, and readable twins of the C++ kernels, in Python compiled by Numba.
 
-They exist to be read, to be stepped through (``NUMBA_DISABLE_JIT=1`` runs them as plain Python), and to be
-compared with the C++ engine in tests. ``import mlcraft`` does not import this package, so Numba is loaded
-only by whoever asks for it.
+``import mlcraft`` does not import this package, so Numba is loaded only by whoever asks for it.
 
 ========================  =====================================================================
+`loss`                    a loss written in Python, for every solver of the C++ engine
+`penalty`                 the same for a separable penalty and its prox
+`metric`                  the same for the mean of a function of target and prediction
+`exp`, `log1p`, ...       functions without branches, for fast losses
 `weighted_gram`           ``(X - shift)' diag(w) (X - shift)``
 `moments`                 weights, means and centred second moments of ``X`` and ``y``
 `fused_residual`          value and gradient of the squared loss in one read of ``X``
 `gradient_descent`        plain and accelerated gradient descent, least squares with an L2 penalty
 ========================  =====================================================================
 
-All of them take float32 or float64 arrays of any memory order without copying the design matrix, sum over
-samples in double precision, and give the same bits for any number of threads (``numba.set_num_threads``).
+The twins exist to be read, to be stepped through (``NUMBA_DISABLE_JIT=1`` runs them as plain Python), and to be
+compared with the C++ engine in tests. All of them take float32 or float64 arrays of any memory order without copying
+the design matrix, sum over samples in double precision, and give the same bits for any number of threads
+(``numba.set_num_threads``).
 """
 
+from ._errors import UserFunctionError
+from ._functions import exp, expit, expm1, log, log1p, softplus, sqrt, tanh
 from ._fused import fused_residual
 from ._gradient_descent import DescentResult, gradient_descent
 from ._gram import weighted_gram
+from ._loss import UserLoss, loss
+from ._metric import UserMetric, metric
 from ._moments import moments
+from ._penalty import UserPenalty, penalty
 
-__all__ = ["DescentResult", "fused_residual", "gradient_descent", "moments", "weighted_gram"]
+__all__ = [
+    "DescentResult",
+    "UserFunctionError",
+    "UserLoss",
+    "UserMetric",
+    "UserPenalty",
+    "exp",
+    "expit",
+    "expm1",
+    "fused_residual",
+    "gradient_descent",
+    "log",
+    "log1p",
+    "loss",
+    "metric",
+    "moments",
+    "penalty",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "weighted_gram",
+]

@@ -1,0 +1,70 @@
+"""What Python cannot say: the bits of a number, and pointers of a C function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+
+intrinsic: Any = extending.intrinsic
+CHUNK = 256  # rows that one loop of a block goes over
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def bits_of(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
+    """Return the 64 bits of a double as an integer."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return (types.int64(types.float64), build) if x == types.float64 else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def double_of(typing_context: Any, bits: Any) -> Any:  # noqa: ARG001
+    """Return the double with these 64 bits."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return (types.float64(types.int64), build) if isinstance(bits, types.Integer) else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def is_null(typing_context: Any, pointer: Any) -> Any:  # noqa: ARG001
+    """Return whether a pointer is null."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.icmp_unsigned("==", arguments[0], arguments[0].type(None))
+
+    return (types.boolean(pointer), build) if isinstance(pointer, types.CPointer) else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def advanced(typing_context: Any, pointer: Any, count: Any) -> Any:  # noqa: ARG001
+    """Return ``pointer + count``."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.gep(arguments[0], [arguments[1]])
+
+    fits = isinstance(pointer, types.CPointer) and count == types.int64
+    return (pointer(pointer, count), build) if fits else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def weights_at(typing_context: Any, pointer: Any, count: Any) -> Any:  # noqa: ARG001
+    """Return ``pointer + count``, or where the pointer is null a pointer to `CHUNK` ones."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        given, begin = arguments
+        element = context.get_data_type(pointer.dtype)
+        kind = ir.ArrayType(element, CHUNK)
+        ones = ir.GlobalVariable(builder.module, kind, name=builder.module.get_unique_name("ones"))
+        ones.linkage, ones.global_constant = "internal", True
+        ones.initializer = ir.Constant(kind, [ir.Constant(element, 1.0)] * CHUNK)
+        null = builder.icmp_unsigned("==", given, given.type(None))
+        return builder.select(null, builder.bitcast(ones, given.type), builder.gep(given, [begin]))
+
+    fits = isinstance(pointer, types.CPointer) and count == types.int64
+    return (pointer(pointer, count), build) if fits else None
