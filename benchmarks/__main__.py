@@ -18,6 +18,7 @@ COMMANDS = {
     "ridge_cv": ("ridge_cv", "ridge regression that chooses its penalty, beside scikit-learn"),
     "logistic": ("logistic", "logistic and multinomial regression to a given suboptimality, beside all peers"),
     "svm": ("svm", "support vector machines at equal accuracy, beside scikit-learn"),
+    "convergence": ("convergence.command", "objective gap against time and passes: solvers and libraries on real data"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }
 

@@ -1,0 +1,245 @@
+"""One figure for each problem: the gap against seconds and against passes, curves named where they end."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.convergence.report import about
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, GREY, FAINT = "#1f2933", "#5f6b78", "#e4e7eb"
+STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1.2)), (0, (8, 2, 1, 2, 1, 2)))
+MARKERS = "osD^vPX*<>"
+TOP = 3.0
+#: Where a name may stand, seen from a point of its curve: offset in points, and how it is set.
+PLACES = tuple(
+    (dx, dy, "left" if dx > 0 else "right" if dx < 0 else "center")
+    for dx, dy in (
+        (6, 0),
+        (6, 7),
+        (6, -7),
+        (0, 8),
+        (0, -9),
+        (-6, 0),
+        (-6, 7),
+        (-6, -7),
+        (8, 14),
+        (8, -14),
+        (-8, 14),
+        (-8, -14),
+    )
+)
+
+
+def draw_all(data: dict[str, Any], folder: Path) -> list[Path]:
+    """Draw every problem of a run that has a curve into ``<problem>.png``."""
+    drawn = []
+    for problem in data["problems"]:
+        if any(curve["points"] for curve in problem["curves"]):
+            drawn.append(draw(problem, data, folder / f"{problem['name']}.png"))
+    return drawn
+
+
+def draw(problem: dict[str, Any], data: dict[str, Any], path: Path) -> Path:
+    """Draw one problem: seconds on the left, passes on the right where anybody's are known."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    floor = float(data["settings"]["floor"])
+    has_passes = any(point["passes"] for curve in problem["curves"] for point in curve["points"])
+    settings = {"font.size": 10.5, "text.color": INK, "axes.labelcolor": INK, "font.family": "sans-serif"}
+    with rc_context(settings):
+        figure = Figure(figsize=(13.0 if has_passes else 8.0, 6.4), dpi=120, facecolor="white")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, 2 if has_passes else 1, sharey=True, squeeze=False)[0]
+        figure.subplots_adjust(left=0.06 if has_passes else 0.1, right=0.985, top=0.885, bottom=0.215, wspace=0.05)
+        for axes, key in zip(panels, ("seconds", "passes"), strict=False):
+            _panel(axes, problem, data, key, floor)
+        panels[0].set_ylabel("gap:  (f − f*) / (f(null) − f*)")
+        figure.text(0.012, 0.975, problem["title"], fontsize=13, fontweight="bold", va="top")
+        figure.text(0.012, 0.935, _subtitle(problem), fontsize=9.5, color=GREY, va="top")
+        figure.text(0.012, 0.012, _small_print(data), fontsize=7.5, color=GREY, va="bottom", linespacing=1.35)
+        figure.savefig(path)
+    return path
+
+
+def _subtitle(problem: dict[str, Any]) -> str:
+    penalty = [f"{name} {problem[name]:.2g}" for name in ("l1", "l2") if problem[name] > 0]
+    certificate = problem["reference"]["certificate"]
+    known = "" if certificate is None else f", known to {certificate:.0e}"
+    parts = [f"loss {problem['loss']}", f"penalty {', '.join(penalty) or 'none'}"]
+    parts.append("intercept" if problem["intercept"] else "no intercept")
+    return "; ".join(parts) + f"; optimum by {problem['reference']['method']}{known}"
+
+
+def _small_print(data: dict[str, Any]) -> str:
+    import textwrap
+
+    lines = [
+        "Median of interleaved runs, each from the start; the gap is worked out in NumPy from the coefficients.",
+        *about(data),
+    ]
+    return "\n".join(textwrap.fill(line, 210) for line in lines)
+
+
+def styles(problem: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """Line style of each solver, told apart within a library; mlcraft's auto is the plain thick one."""
+    found: dict[tuple[str, str], Any] = {}
+    count: dict[str, int] = {}
+    for curve in sorted(problem["curves"], key=lambda curve: curve["solver"] != "auto"):
+        index = count.get(curve["library"], 0)
+        count[curve["library"]] = index + 1
+        found[curve["library"], curve["solver"]] = STYLES[index % len(STYLES)]
+    return found
+
+
+def _panel(axes: Axes, problem: dict[str, Any], data: dict[str, Any], key: str, floor: float) -> None:
+    names = list(data["libraries"])
+    looks = styles(problem)
+    lines, ends = [], []
+    for curve in problem["curves"]:
+        x, y = _points(curve, key, floor)
+        if len(x) == 0:
+            continue
+        colour, bold = data["libraries"][curve["library"]]["colour"], curve["solver"] == "auto"
+        marker = MARKERS[names.index(curve["library"]) % len(MARKERS)]
+        look = {"linestyle": looks[curve["library"], curve["solver"]], "linewidth": 2.8 if bold else 1.5}
+        axes.plot(
+            x, y, color=colour, marker=".", markersize=3, linestyle="none", alpha=0.35, markeredgewidth=0, zorder=2
+        )
+        x, y = _best_so_far(x, y)
+        axes.plot(x, y, color=colour, marker=marker, markersize=4.2, markeredgewidth=0, zorder=4 if bold else 3, **look)
+        name = curve["library"] if curve["library"] == curve["solver"] else f"{curve['library']} {curve['solver']}"
+        ends.append((x, y, name, colour, bold))
+        lines.append(np.column_stack([x, y]))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(floor / 6, TOP)
+    _widen(axes)
+    target = data["settings"]["target"]
+    axes.axhline(target, color=GREY, linewidth=0.8, zorder=1)
+    axes.set_xlabel("seconds" if key == "seconds" else "passes over the data (reads of all of X)")
+    axes.grid(which="major", color=FAINT, linewidth=0.8, zorder=0)
+    axes.tick_params(which="both", length=0, colors=INK)
+    for side in ("top", "right", "left", "bottom"):
+        axes.spines[side].set_visible(False)
+    if key == "seconds":
+        _mark_limit(axes, problem)
+    _name_curves(axes, ends, lines)
+
+
+def _points(curve: dict[str, Any], key: str, floor: float) -> tuple[np.ndarray, np.ndarray]:
+    """All points of a curve, by seconds or passes."""
+    points = [point for point in curve["points"] if point[key] and point["gap"] is not None and point["gap"] < TOP]
+    pairs = sorted((float(point[key]), max(point["gap"], floor)) for point in points)
+    x, y = np.array(pairs).reshape(-1, 2).T
+    return x, y
+
+
+def _best_so_far(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is reached by a time: points with a quicker and better one are noise of the clock, or detours."""
+    keep = np.flatnonzero(np.append(True, y[1:] < np.minimum.accumulate(y)[:-1]))
+    return x[keep], y[keep]
+
+
+def _widen(axes: Axes) -> None:
+    """Room for names on both sides."""
+    low, high = axes.get_xlim()
+    span = np.log10(high / low)
+    axes.set_xlim(low, high * 10 ** (0.22 * span))
+
+
+def _mark_limit(axes: Axes, problem: dict[str, Any]) -> None:
+    """Where one read of X at the bandwidth of this run lies."""
+    rate = problem["limits"]["bytes_per_second"]
+    low, high = axes.get_xlim()
+    if rate and low < problem["bytes"] / rate < high:
+        seconds = problem["bytes"] / rate
+        axes.axvline(seconds, color=GREY, linewidth=0.8, zorder=1, linestyle=(0, (2, 2)))
+        axes.annotate(
+            "one read of X",
+            (seconds, 0.0),
+            (3, 4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize=8,
+            color=GREY,
+        )
+
+
+def _name_curves(axes: Axes, ends: list[Any], lines: list[np.ndarray]) -> None:
+    """Give each curve its name beside one of its last points, where it covers least."""
+    from matplotlib.patheffects import withStroke
+
+    renderer = axes.figure.canvas.get_renderer()
+    frame = axes.get_window_extent(renderer)
+    crowd = [_dense(axes.transData.transform(line)) for line in lines]
+    scale, taken = axes.figure.dpi / 72.0, []
+    for number, (x, y, name, colour, bold) in sorted(enumerate(ends), key=lambda item: -item[1][0][-1]):
+        weight = "bold" if bold else "normal"
+        trial = axes.text(0, 0, name, fontsize=8.8, fontweight=weight)
+        size = trial.get_window_extent(renderer)
+        trial.remove()
+        best: tuple[float, Any] | None = None
+        spots = axes.transData.transform(np.column_stack([x, y]))
+        for back, spot in enumerate(_candidates(spots)):
+            for order, (dx, dy, align) in enumerate(PLACES):
+                left = spot[0] + dx * scale - {"left": 0.0, "right": size.width, "center": size.width / 2}[align]
+                bottom = spot[1] + dy * scale - size.height / 2
+                box = (left - 1, bottom, left + size.width + 1, bottom + size.height)
+                if box[0] < frame.x0 or box[2] > frame.x1 + 4 or box[1] < frame.y0 or box[3] > frame.y1:
+                    continue
+                cost = 1000.0 * sum(_overlap(box, other) for other in taken) + 0.6 * order + 2.5 * back
+                cost += sum(1.5 * _inside(points, box) for index, points in enumerate(crowd) if index != number)
+                cost += 0.5 * _inside(crowd[number], box)
+                if best is None or cost < best[0]:
+                    best = (cost, (box, left, bottom + size.height / 2))
+        if best is None:
+            continue
+        box, left, middle = best[1]
+        taken.append(box)
+        halo = [withStroke(linewidth=2.6, foreground="white")]
+        place = axes.transData.inverted().transform((left, middle))
+        axes.text(
+            *place,
+            name,
+            fontsize=8.8,
+            fontweight=weight,
+            color=colour,
+            va="center",
+            ha="left",
+            zorder=6,
+            path_effects=halo,
+        )
+
+
+def _candidates(spots: np.ndarray) -> np.ndarray:
+    """Points along a curve, from its end backwards."""
+    return _dense(spots, 14.0)[::-1][:40]
+
+
+def _dense(points: np.ndarray, step: float = 3.0) -> np.ndarray:
+    """Points along a broken line, so many pixels apart."""
+    if len(points) < 2:
+        return points
+    parts = []
+    for a, b in pairwise(points):
+        count = max(1, int(np.hypot(*(b - a)) / step))
+        parts.append(a + (b - a) * np.arange(count)[:, None] / count)
+    return np.vstack([*parts, points[-1:]])
+
+
+def _inside(points: np.ndarray, box: tuple[float, float, float, float]) -> int:
+    within = (points[:, 0] > box[0]) & (points[:, 0] < box[2]) & (points[:, 1] > box[1]) & (points[:, 1] < box[3])
+    return int(within.sum())
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
