@@ -30,7 +30,7 @@ _CLASSIFIERS = (
     "RidgeClassifier",
     "RidgeClassifierCV",
 )
-_ESTIMATORS = ("LinearRegression", "LinearSVR", "Ridge", "RidgeCV", *_CLASSIFIERS)
+_ESTIMATORS = ("LinearRegression", "LinearSVR", "QuantileRegressor", "Ridge", "RidgeCV", *_CLASSIFIERS)
 _BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (
     "coef_",

@@ -8,6 +8,7 @@ from mlcraft.linear_model._firth_logistic import FirthLogisticRegression
 from mlcraft.linear_model._linear_regression import LinearRegression
 from mlcraft.linear_model._logistic_regression import LogisticRegression
 from mlcraft.linear_model._logistic_regression_cv import LogisticRegressionCV
+from mlcraft.linear_model._quantile_regression import QuantileRegressor
 from mlcraft.linear_model._ridge import Ridge
 from mlcraft.linear_model._ridge_classifier import RidgeClassifier
 from mlcraft.linear_model._ridge_classifier_cv import RidgeClassifierCV
@@ -19,6 +20,7 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "QuantileRegressor",
     "Ridge",
     "RidgeCV",
     "RidgeClassifier",
@@ -32,6 +34,7 @@ for _name, _ours in (
     ("LinearRegression", LinearRegression),
     ("LogisticRegression", LogisticRegression),
     ("LogisticRegressionCV", LogisticRegressionCV),
+    ("QuantileRegressor", QuantileRegressor),
     ("Ridge", Ridge),
     ("RidgeCV", RidgeCV),
     ("RidgeClassifier", RidgeClassifier),

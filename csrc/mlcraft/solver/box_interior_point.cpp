@@ -51,6 +51,7 @@ public:
         for (Index j = 0; j < size_; ++j) {
             matrix_[j * size_ + j] += problem_.ridge_of(j);
             if (problem_.l1 != nullptr) matrix_[j * size_ + j] += theta[problem_.x.rows() + j];
+            if (matrix_[j * size_ + j] == 0) matrix_[j * size_ + j] = 1;  // a column of zeros without a penalty
         }
         for (double lift = 0; lift < 1e-6; lift = lift > 0 ? 100 * lift : 1e-15) {
             lower_ = matrix_;
