@@ -22,8 +22,8 @@ def problem(n=N, p=P, seed=0):
     return X, y, rng
 
 
-def worst_gradient(X, y, fit, *, loss="logistic", alpha=0.0, weight=None, offset=0.0, parameter=0.0, intercept_alpha=0.0,
-                   fit_intercept=True):  # fmt: skip
+def worst_gradient(X, y, fit, *, loss="logistic", alpha=0.0, weight=None, offset=0.0, parameter=0.0,
+                   intercept_alpha=0.0, fit_intercept=True):  # fmt: skip
     """Largest element of the gradient of the objective as `fit_smooth` states it; slow and plain."""
     X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.longdouble)
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
