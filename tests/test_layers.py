@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "_system": frozenset({"_core"}),
     "jit": frozenset({"_core"}),
     "_engine": frozenset({"_core", "exceptions", "jit"}),
-    "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "uncertainty"}),
+    "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "plots", "uncertainty"}),
     "svm": frozenset({"_core", "_engine", "exceptions", "linear_model"}),
     "plots": frozenset({"exceptions", "uncertainty"}),
     "solve": frozenset({"_core", "_engine", "exceptions", "jit"}),

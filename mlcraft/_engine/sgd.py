@@ -67,7 +67,9 @@ class SgdEpoch:
     ----------
     epoch : int
         From 1.
-    coef, intercept, average_coef, average_intercept : ndarray
+    coef, average_coef : ndarray or None
+        Like those of `SgdState`; None where no copies were asked for.
+    intercept, average_intercept : ndarray
         Like those of `SgdState`.
     loss : ndarray of shape (1,) or (n_problems,)
         Mean loss of the rows, each at the coefficients that met it, before they learnt from it.
@@ -82,7 +84,7 @@ class SgdEpoch:
     """
 
     epoch: int
-    coef: Floats
+    coef: Floats | None
     intercept: Doubles
     average_coef: Floats | None
     average_intercept: Doubles
@@ -113,7 +115,7 @@ class SgdRun:
     status: str
 
 
-ScoreFunction = Callable[[Floats, float], float]
+ScoreFunction = Callable[[Floats, float, float], float]
 
 
 def train_sgd(
@@ -144,6 +146,7 @@ def train_sgd(
     early_stopping: bool = False,
     one_class: bool = False,
     epoch_callback: Callable[[SgdEpoch], bool | None] | None = None,
+    copies: bool = True,
 ) -> SgdRun:
     """
     Train a linear model by the gradient of one row after the other.
@@ -195,14 +198,16 @@ def train_sgd(
     validation_mask : ndarray of bool of shape (n_samples,), optional
         Rows that are not learnt from.
     validation_score : callable or sequence of callable, optional
-        From (coef, intercept) to the score that decides with `early_stopping`; one for each of several problems. As
-        scikit-learn does, it is given the coefficients before their common factor (that the L2 penalty makes).
+        From (stored, intercept, scale) to the score that decides with `early_stopping`; one for each of several
+        problems. The coefficients are ``scale * stored``: the L2 penalty shrinks their common factor.
     early_stopping : bool, default=False
         Whether the score decides instead of the objective.
     one_class : bool, default=False
         Whether the intercept has the penalty ``alpha * intercept`` of the one-class machine.
     epoch_callback : callable, optional
         Called with a `SgdEpoch` when all problems have done an epoch; True ends the training.
+    copies : bool, default=True
+        Whether the reports hold coefficients.
 
     Returns
     -------
@@ -251,5 +256,6 @@ def train_sgd(
         early_stopping=early_stopping,
         one_class=one_class,
         epoch_callback=epoch_callback,
+        copies=copies,
     )
     return SgdRun(max(n_iters), n_iters, status)

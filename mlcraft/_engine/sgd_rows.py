@@ -216,7 +216,7 @@ def epochs(
             raise ValueError(OVERFLOW.format(epoch))
         objective, score = (sum_loss + sum_penalty) / trained, math.nan
         if early_stopping:
-            score = validation_score(vector.stored, intercept)  # not scaled, as scikit-learn does
+            score = validation_score(vector.stored, intercept, vector.scale)
             idle = idle + 1 if score < best_score + tol else 0
             best_score = max(score, best_score)
         else:
@@ -280,6 +280,7 @@ def train_rows(
     early_stopping=False,
     one_class=False,
     epoch_callback=None,
+    copies=True,
 ):
     """Train the problem, or one for each code in y where `state.coef` has several rows, an epoch of each in turn.
 
@@ -335,7 +336,7 @@ def train_rows(
             for j, problem in enumerate(running):
                 if not last[j].get("done"):
                     last[j] = next(problem)
-            stop = epoch_callback is not None and epoch_callback(report_of(last, several, began, epoch_type))
+            stop = epoch_callback is not None and epoch_callback(report_of(last, several, began, epoch_type, copies))
             if all(one["done"] for one in last) or stop:
                 status = "interrupted" if stop else "converged"
                 break
@@ -349,7 +350,7 @@ def train_rows(
     return n_iters, status
 
 
-def report_of(last, several, began, epoch_type):
+def report_of(last, several, began, epoch_type, copies):
     stacked = {
         name: np.array([one[name] for one in last]) for name in last[0] if name not in ("epoch", "updates", "done")
     }
@@ -362,8 +363,8 @@ def report_of(last, several, began, epoch_type):
         **stacked
         | {
             "epoch": longest["epoch"],
-            "coef": coef,
-            "average_coef": average_coef,
+            "coef": coef if copies else None,
+            "average_coef": average_coef if copies else None,
             "updates": longest["updates"],
             "seconds": time.perf_counter() - began,
         }
