@@ -27,10 +27,23 @@ _CLASSIFIERS = (
     "LinearSVC",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "PassiveAggressiveClassifier",
+    "Perceptron",
     "RidgeClassifier",
     "RidgeClassifierCV",
+    "SGDClassifier",
 )
-_ESTIMATORS = ("LinearRegression", "LinearSVR", "QuantileRegressor", "Ridge", "RidgeCV", *_CLASSIFIERS)
+_ESTIMATORS = (
+    "LinearRegression",
+    "LinearSVR",
+    "PassiveAggressiveRegressor",
+    "QuantileRegressor",
+    "Ridge",
+    "RidgeCV",
+    "SGDOneClassSVM",
+    "SGDRegressor",
+    *_CLASSIFIERS,
+)
 _BINARISED = ("RidgeClassifier", "RidgeClassifierCV")  # those that keep a LabelBinarizer
 _ATTRIBUTES = (
     "coef_",
@@ -48,6 +61,12 @@ _ATTRIBUTES = (
     "C_",
     "Cs_",
     "l1_ratio_",
+    "offset_",
+    "t_",
+    "_standard_coef",  # where training stands
+    "_average_coef",
+    "_standard_intercept",
+    "_average_intercept",
 )
 _LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
 _MAX_TEXT_WIDTH = 2**16
@@ -188,6 +207,9 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     description["kept"] = {
         name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
     }
+    if "trace_" in vars(model):
+        columns = asdict(model.trace_).items()
+        description["trace"] = {name: _pack(name, part, arrays) for name, part in columns if np.isfinite(part).all()}
     if kind in _BINARISED:
         description["label_type"] = model._label_binarizer.y_type_
     return description
@@ -250,7 +272,8 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
         raise ModelFileError(f"a {kind} has no parameter or attribute {str(unknown[0])[:80]!r}")
     for name, value in (params | attributes).items():
         setattr(estimator, name, _unpack(value, arrays))
-    _check_shapes(vars(estimator))
+    _check_shapes(vars(estimator), "offset_" if kind == "SGDOneClassSVM" else "intercept_")
+    _restore_training(estimator, description.get("trace"), arrays)
     kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
     estimator._kept = kept.made_with(*_made_with(estimator, kept))
     likelihood = description.get("kept", {}).get("likelihood")
@@ -266,7 +289,7 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
 def _made_with(estimator: Any, kept: Kept) -> tuple[bool, Any]:
     """Return whether the fit had an intercept, and its penalty or penalties, as far as the file tells."""
     fitted = vars(estimator)
-    intercept = fitted["intercept_"]
+    intercept = fitted.get("intercept_")
     alpha = fitted.get("alpha_", fitted.get("alpha", 0.0))
     try:
         alpha = np.asarray(alpha, dtype=np.float64)
@@ -371,9 +394,20 @@ def _unpack_key(key: Any, arrays: list[NDArray[Any]]) -> Any:
     return value
 
 
-def _check_shapes(fitted: dict[str, Any]) -> None:
+def _restore_training(estimator: Any, trace: Any, arrays: list[NDArray[Any]]) -> None:
+    from mlcraft.linear_model._sgd_trace import check_standing, trace_of
+
+    try:
+        check_standing(estimator)
+        if isinstance(trace, dict):
+            estimator.trace_ = trace_of({str(name): _unpack(column, arrays) for name, column in trace.items()})
+    except ValueError as error:
+        raise ModelFileError(str(error)) from None
+
+
+def _check_shapes(fitted: dict[str, Any], intercept_name: str) -> None:
     """Check that the fitted attributes agree, so that predict finds what it reads."""
-    coef, intercept = fitted.get("coef_"), fitted.get("intercept_")
+    coef, intercept = fitted.get("coef_"), fitted.get(intercept_name)
     n_features, names = fitted.get("n_features_in_"), fitted.get("feature_names_in_")
     if not isinstance(coef, np.ndarray) or coef.dtype.kind != "f" or coef.ndim not in (1, 2) or not coef.size:
         raise ModelFileError("its coefficients are missing or not numbers")

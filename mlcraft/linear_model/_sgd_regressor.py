@@ -101,7 +101,7 @@ class SGDRegressor(SgdValues):
     >>> random = np.random.default_rng(0)
     >>> X = random.standard_normal((1000, 3))
     >>> y = X @ [1.0, -2.0, 0.0] + 3 + 0.1 * random.standard_normal(1000)
-    >>> model = SGDRegressor(random_state=0, average=True).fit(X, y)
+    >>> model = SGDRegressor(random_state=0).fit(X, y)
     >>> [f"{value:.1f}" for value in [*model.coef_, *model.intercept_]]
     ['1.0', '-2.0', '0.0', '3.0']
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mlcraft._engine.sgd import SgdEpoch
 from mlcraft._engine.sgd_losses import mean_loss
 from mlcraft.linear_model._progress import ProgressBar
 
-__all__ = ["EpochCallback", "HeldOut", "TrainingTrace", "Watch"]
+__all__ = ["EpochCallback", "HeldOut", "TrainingTrace", "Watch", "check_standing", "trace_of"]
 
 Doubles = NDArray[np.float64]
 EpochCallback = Callable[[int, NDArray[Any], float, float, float], object]
@@ -76,6 +76,27 @@ class TrainingTrace:
 
         columns = {name: getattr(self, name) for name in ("train_loss", "valid_loss", "objective", "seconds")}
         return pd.DataFrame(columns, index=pd.Index(self.epoch, name="epoch"))
+
+
+def trace_of(columns: dict[str, Any]) -> TrainingTrace:
+    """Make a trace of columns that a file has; ValueError where they make none."""
+    names = [part.name for part in fields(TrainingTrace)]
+    columns = dict.fromkeys(names, np.full(np.shape(columns.get("epoch")), np.nan)) | columns  # NaN is not stored
+    shapes = {np.shape(column) for column in columns.values()}
+    if set(columns) != set(names) or len(shapes) != 1 or len(shapes.pop()) != 1:
+        raise ValueError("its trace is described wrongly")
+    return TrainingTrace(**columns)
+
+
+def check_standing(estimator: Any) -> None:
+    """Raise ValueError where what `partial_fit` goes on from does not fit the coefficients."""
+    fitted, coef = vars(estimator), estimator.coef_
+    sound = isinstance(fitted.get("t_", 1.0), (float, np.floating))
+    for name in ("_standard_coef", "_average_coef", "_standard_intercept", "_average_intercept"):
+        part, size = fitted.get(name), coef.size if name.endswith("coef") else len(np.atleast_2d(coef))
+        sound &= part is None or (isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size == size)
+    if not sound:
+        raise ValueError("where its training stands does not fit its coefficients")
 
 
 @dataclass(slots=True)
