@@ -22,6 +22,8 @@ FRAGMENTS = {
     "gram_tile.hpp",
     "loss_loops.hpp",
     "many_loops.hpp",
+    "sgd_loops.hpp",
+    "sgd_row.hpp",
     "sources.hpp",
     "vector_loops.hpp",
     "vector_math.hpp",

@@ -99,19 +99,13 @@ auto visit_sparse(const py::object& x, Visit&& visit) {
         throw py::type_error("indices and indptr of a sparse X must both be int32 or both int64");
     constexpr bool by_columns = std::is_same_v<Sparse<double, std::int32_t>, CscMatrix<double, std::int32_t>>;
     const Index major = by_columns ? shape.second : shape.first, minor = by_columns ? shape.first : shape.second;
-    if (narrow)
-        check_sparse<std::int32_t>(data, indices, start, major, minor);
-    else
-        check_sparse<std::int64_t>(data, indices, start, major, minor);
-    if (has_type<double>(data))
-        return narrow ? visit_compressed<Sparse, double, std::int32_t>(data, indices, start, shape.first, shape.second,
-                                                                       visit)
-                      : visit_compressed<Sparse, double, std::int64_t>(data, indices, start, shape.first, shape.second,
-                                                                       visit);
+    const auto with = [&]<class T, class I>(T, I) {
+        check_sparse<I>(data, indices, start, major, minor);
+        return visit_compressed<Sparse, T, I>(data, indices, start, shape.first, shape.second, visit);
+    };
+    if (has_type<double>(data)) return narrow ? with(0.0, std::int32_t{}) : with(0.0, std::int64_t{});
     if (!has_type<float>(data)) throw py::type_error("X must be float32 or float64");
-    return narrow
-               ? visit_compressed<Sparse, float, std::int32_t>(data, indices, start, shape.first, shape.second, visit)
-               : visit_compressed<Sparse, float, std::int64_t>(data, indices, start, shape.first, shape.second, visit);
+    return narrow ? with(0.0F, std::int32_t{}) : with(0.0F, std::int64_t{});
 }
 
 template <class Visit>
@@ -146,6 +140,7 @@ void register_predict(py::module_& m);
 void register_influence(py::module_& m);
 void register_stats(py::module_& m);
 void register_ridge_path(py::module_& m);
+void register_sgd(py::module_& m);
 void register_smooth(py::module_& m);
 void register_svm(py::module_& m);
 void register_system(py::module_& m);

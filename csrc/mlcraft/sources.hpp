@@ -34,6 +34,7 @@
 #include "mlcraft/solver/orthogonal.cpp"
 #include "mlcraft/solver/refinement.cpp"
 #include "mlcraft/solver/row_qr.cpp"
+#include "mlcraft/solver/sgd.cpp"
 #include "mlcraft/solver/smooth.cpp"
 #include "mlcraft/solver/spectral.cpp"
 #include "mlcraft/solver/sums_of_squares.cpp"

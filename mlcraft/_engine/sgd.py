@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft import _core
 from mlcraft._engine.layout import readable
-from mlcraft._engine.sgd_rows import train_rows
 
 __all__ = ["LEARNING_RATES", "SGD_LOSSES", "ScoreFunction", "SgdEpoch", "SgdRun", "SgdState", "train_sgd"]
 
@@ -27,6 +28,11 @@ SGD_LOSSES = (
     "epsilon_insensitive",
     "squared_epsilon_insensitive",
 )
+OVERFLOW = (
+    "Floating-point under-/overflow occurred at epoch #{}. Scaling input data with StandardScaler or MinMaxScaler "
+    "might help."
+)
+LARGEST = 2**31 - 1
 LEARNING_RATES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 
 
@@ -145,6 +151,7 @@ def train_sgd(
     validation_score: ScoreFunction | Sequence[ScoreFunction] | None = None,
     early_stopping: bool = False,
     one_class: bool = False,
+    batch_size: int = 1,
     epoch_callback: Callable[[SgdEpoch], bool | None] | None = None,
     copies: bool = True,
 ) -> SgdRun:
@@ -156,7 +163,8 @@ def train_sgd(
     Parameters
     ----------
     X : ndarray or sparse matrix of shape (n_samples, n_features)
-        float32 or float64, any strides. Neither copied nor written.
+        float32 or float64. Copied only where the elements of a row do not lie together (a random row of those would
+        cost a line of memory an element); not written.
     y : ndarray of shape (n_samples,)
         In the dtype of X. One problem: 0 and 1 for "log_loss", -1 and 1 for "hinge", "perceptron", "squared_hinge" and
         "modified_huber", any numbers for the others. Several: the number of the class, from 0.
@@ -199,15 +207,21 @@ def train_sgd(
         Rows that are not learnt from.
     validation_score : callable or sequence of callable, optional
         From (stored, intercept, scale) to the score that decides with `early_stopping`; one for each of several
-        problems. The coefficients are ``scale * stored``: the L2 penalty shrinks their common factor.
+        problems. The coefficients are ``scale * stored``; scikit-learn scores without the scale, which L2 penalties
+        make.
     early_stopping : bool, default=False
         Whether the score decides instead of the objective.
     one_class : bool, default=False
         Whether the intercept has the penalty ``alpha * intercept`` of the one-class machine.
+    batch_size : int, default=1
+        Rows of a step: it goes along the mean of their gradients, which all threads find together with the same bits
+        for any number of them. ``t`` then counts these steps. Not for "pa1" and "pa2".
     epoch_callback : callable, optional
-        Called with a `SgdEpoch` when all problems have done an epoch; True ends the training.
+        Called with a `SgdEpoch` when all problems have done an epoch; True ends the training. Several problems then
+        go in step, each with the order of its rows in memory (four bytes a row); without it, as many as there are
+        threads.
     copies : bool, default=True
-        Whether the reports hold coefficients.
+        Whether `epoch_callback` is given coefficients.
 
     Returns
     -------
@@ -227,35 +241,71 @@ def train_sgd(
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {given!r}")
     if average > 0 and state.average_coef is None:
         raise ValueError("average > 0 needs state.average_coef")
+    if batch_size > 1 and learning_rate in ("pa1", "pa2"):
+        raise ValueError(f"learning_rate={learning_rate!r} is a step for one row: it has no batch_size={batch_size}")
     X, y, sample_weight = readable(X, y, sample_weight)
-    n_iters, status = train_rows(  # type: ignore[no-untyped-call]
-        X,
-        y,
-        state,
-        SgdEpoch,
-        loss=loss,
-        parameter=parameter,
-        penalty=penalty,
-        alpha=alpha,
-        l1_ratio=l1_ratio,
-        sample_weight=sample_weight,
-        weight_pos=weight_pos,
-        weight_neg=weight_neg,
-        learning_rate=learning_rate,
-        eta0=eta0,
-        power_t=power_t,
-        max_iter=max_iter,
-        tol=-np.inf if tol is None else tol,
-        n_iter_no_change=n_iter_no_change,
-        fit_intercept=fit_intercept,
-        shuffle=shuffle,
-        seed=seed,
-        average=average,
-        validation_mask=validation_mask,
-        validation_score=validation_score,
-        early_stopping=early_stopping,
-        one_class=one_class,
-        epoch_callback=epoch_callback,
-        copies=copies,
+    if isinstance(X, np.ndarray) and X.strides[1] != X.itemsize:
+        X = np.ascontiguousarray(X)
+    if X.shape[0] > LARGEST:
+        raise ValueError(f"X has {X.shape[0]} rows; at most {LARGEST} can be shuffled. Use partial_fit on parts of it")
+    coef, average_coef = np.atleast_2d(state.coef), None
+    if state.average_coef is not None and average > 0:
+        average_coef = np.atleast_2d(state.average_coef)
+    problems = len(coef)
+    numbers = np.empty((problems, 5))
+    for column, given in enumerate((state.intercept, state.average_intercept, seed, weight_pos, weight_neg)):
+        numbers[:, column] = given
+    left_out = None if validation_mask is None else np.ascontiguousarray(validation_mask).view(np.uint8)
+    scores: list[ScoreFunction] = []
+    if early_stopping and validation_score is not None:
+        scores = [validation_score] if callable(validation_score) else list(validation_score)
+        scores = scores * problems if len(scores) == 1 else scores
+    trained = X.shape[0] - (0 if left_out is None else int(np.count_nonzero(left_out)))
+    steps = X.shape[0] if batch_size == 1 else -(-trained // batch_size)
+    began = time.perf_counter()
+
+    def report(found: list[Any]) -> bool:
+        assert epoch_callback is not None
+        columns = [np.array(column) for column in zip(*found, strict=True)]
+        longest = int(max(columns[0]))
+        return bool(
+            epoch_callback(
+                SgdEpoch(
+                    longest,
+                    state.coef.copy() if copies else None,
+                    columns[5],
+                    None if average_coef is None or not copies else average_coef.reshape(state.coef.shape).copy(),
+                    columns[6],
+                    columns[1],
+                    columns[2],
+                    columns[3] if early_stopping else np.full(problems, np.nan),
+                    longest * trained,
+                    time.perf_counter() - began,
+                )
+            )
+        )
+
+    settings = (
+        (loss, learning_rate, penalty or "none"),
+        tuple(map(float, (parameter, alpha, l1_ratio, eta0, power_t, -np.inf if tol is None else tol, average))),
+        (int(max_iter), int(n_iter_no_change), int(batch_size)),
+        (fit_intercept, shuffle, early_stopping, one_class, epoch_callback is not None),
     )
-    return SgdRun(max(n_iters), n_iters, status)
+    found = _core.train_sgd(
+        X,
+        (y, sample_weight, left_out, float(state.t)),
+        (coef, average_coef, numbers, state.coef.ndim == 2),
+        settings,
+        (scores, None if epoch_callback is None else report, copies),
+    )
+    n_iters = [one[0] for one in found]
+    state.intercept[:] = [one[5] for one in found]
+    state.average_intercept[:] = [one[6] for one in found]
+    state.t += max(n_iters) * steps
+    statuses = {one[4] for one in found}
+    if "not_finite" in statuses:
+        raise ValueError(OVERFLOW.format(min(one[0] for one in found if one[4] == "not_finite")))
+    for status in ("interrupted", "max_iter"):
+        if status in statuses:
+            return SgdRun(max(n_iters), n_iters, status)
+    return SgdRun(max(n_iters), n_iters, "converged")

@@ -135,6 +135,15 @@ public:
         }
         return sum;
     }
+    struct Row {
+        const T* values;
+        const I* indices;
+        Index count;
+    };
+    Row row(Index i) const {
+        return {values_ + start_[i], indices_ + start_[i], static_cast<Index>(start_[i + 1] - start_[i])};
+    }
+
     // Some rows in memory of their own.
     struct RowCopy {
         std::vector<T> values;

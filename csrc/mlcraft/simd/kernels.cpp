@@ -18,6 +18,10 @@ namespace {
 
 // which the losses need
 #include "mlcraft/simd/loss_loops.hpp"
+#include "mlcraft/simd/sgd_row.hpp"
+
+// which the steps need
+#include "mlcraft/simd/sgd_loops.hpp"
 
 #if defined(__AVX512F__)
 constexpr int wide_f64 = 8, wide_f32 = 16, wide_rows = 8, wide_vectors = 3, narrow_rows = 4, narrow_vectors = 6;
@@ -50,6 +54,7 @@ constexpr Kernels<T> make() {
              loss_rows<T, Wide, HingeRows>, loss_rows<T, Wide, ModifiedHuberRows>, loss_rows<T, Wide, HuberRows>,
              loss_rows<T, Wide, EpsilonInsensitiveRows>, loss_rows<T, Wide, SquaredEpsilonInsensitiveRows>,
              loss_rows<T, Wide, QuantileRows>, loss_rows<T, Wide, PoissonRows>, multinomial_rows<T, Wide>},
+            sgd_kernels<T, Wide>(),
             map_exp<T, Wide>,
             map_log1p<T, Wide>};
 }

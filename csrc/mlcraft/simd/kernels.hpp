@@ -46,6 +46,74 @@ struct LossKernels {
     LossSums (*multinomial)(const T* y, const T* weight, Index count, Index classes, T* eta, T* share, Index ld);
 };
 
+// Stochastic gradient descent, see solver/sgd.hpp. Scalars are double whatever the type of the data.
+enum class SgdLoss {
+    hinge,
+    squared_hinge,
+    log_loss,
+    modified_huber,
+    squared_error,
+    huber,
+    epsilon_insensitive,
+    squared_epsilon_insensitive,
+    given  // y is the gradient
+};
+
+struct SgdRule {  // what does not change within an epoch
+    SgdLoss loss = SgdLoss::hinge;
+    double parameter = 0;  // threshold of the hinge, delta or epsilon
+    int aggressive = 0;    // passive-aggressive steps: 1 bounded by eta0, 2 damped by it
+    double eta0 = 0;
+    double alpha = 0;
+    double shrinkage = 0;                   // alpha (1 - l1_ratio): the scale of w loses eta times that
+    double l1_rate = 0;                     // alpha l1_ratio
+    double square_cost = 0, size_cost = 0;  // of |w|^2 and |w|_1 in the objective
+    double decay = 1;                       // factor of the intercept's steps
+    double average = 0;                     // the step from which iterates are averaged, 0: never
+    double least_scale = 0;
+    bool shrinks = false, l1 = false, fit_intercept = true, one_class = false;
+    bool objective = false;  // whether the penalty is summed
+};
+
+template <class T>
+struct SgdModel {
+    Index size = 0;
+    T *w = nullptr, *q = nullptr, *average = nullptr;  // in memory for whole vectors; q with L1, average or null
+    double scale = 1;                                  // the coefficients are scale * w
+    double squared_norm = 0, l1_norm = 0;
+    double average_a = 0, average_b = 1;  // the averaged coefficients are (average + average_a w) / average_b
+    double intercept = 0, average_intercept = 0;
+    double u = 0;  // the L1 penalty due so far
+    double t = 1;
+    double penalty = 0;  // its sum over the steps
+};
+
+struct SgdBlock {  // some steps, and `ahead` rows more to ask memory for
+    Index count, ahead;
+    const double *y, *weight, *eta;
+    double* predicted;
+};
+
+template <class T, class I>
+struct SgdSparseRow {
+    const T* values;
+    const I* indices;
+    Index count;
+};
+
+template <class T>
+struct SgdKernels {
+    // rows of elements that lie together; a whole vector can be read at their end
+    void (*dense)(const SgdRule& rule, SgdModel<T>& model, const SgdBlock& block, const T* const* rows);
+    void (*sparse32)(const SgdRule& rule, SgdModel<T>& model, const SgdBlock& block,
+                     const SgdSparseRow<T, std::int32_t>* rows);
+    void (*sparse64)(const SgdRule& rule, SgdModel<T>& model, const SgdBlock& block,
+                     const SgdSparseRow<T, std::int64_t>* rows);
+    void (*rescale)(SgdModel<T>& model);  // scale becomes one, the average itself
+    void (*gradients)(const SgdRule& rule, Index count, const double* y, double* predicted);  // in place
+};
+inline constexpr Index sgd_padding = 16;  // elements of the longest vector
+
 template <class T>
 struct Kernels {
     GramKernel<T> narrow;  // for few columns: short strips, little padding
@@ -75,6 +143,7 @@ struct Kernels {
     double (*sum)(const T* x, Index size);
 
     LossKernels<T> loss;
+    SgdKernels<T> sgd;
     // out = exp(x) or log(1 + x), within two units in the last place; results below the normal numbers become 0
     void (*exp)(const T* x, Index count, T* out);
     void (*log1p)(const T* x, Index count, T* out);
