@@ -19,6 +19,7 @@ COMMANDS = {
     "logistic": ("logistic", "logistic and multinomial regression to a given suboptimality, beside all peers"),
     "svm": ("svm", "support vector machines at equal accuracy, beside scikit-learn"),
     "convergence": ("convergence.command", "objective gap against time and passes: solvers and libraries on real data"),
+    "jit": ("jit", "losses written in Python beside the built-in ones, C++ beside Numba kernel by kernel"),
     "sgd": ("sgd", "stochastic gradient descent, epoch for epoch, beside scikit-learn"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }

@@ -10,6 +10,7 @@
 `weighted_gram`           ``(X - shift)' diag(w) (X - shift)``
 `moments`                 weights, means and centred second moments of ``X`` and ``y``
 `fused_residual`          value and gradient of the squared loss in one read of ``X``
+`first_order`             gd, nesterov, adam, sgd for every scalar loss with an L2 penalty
 `gradient_descent`        plain and accelerated gradient descent, least squares with an L2 penalty
 ========================  =====================================================================
 
@@ -20,6 +21,7 @@ the design matrix, sum over samples in double precision, and give the same bits 
 """
 
 from ._errors import UserFunctionError
+from ._first_order import FirstOrderResult, first_order
 from ._functions import exp, expit, expm1, log, log1p, softplus, sqrt, tanh
 from ._fused import fused_residual
 from ._gradient_descent import DescentResult, gradient_descent
@@ -31,6 +33,7 @@ from ._penalty import UserPenalty, penalty
 
 __all__ = [
     "DescentResult",
+    "FirstOrderResult",
     "UserFunctionError",
     "UserLoss",
     "UserMetric",
@@ -38,6 +41,7 @@ __all__ = [
     "exp",
     "expit",
     "expm1",
+    "first_order",
     "fused_residual",
     "gradient_descent",
     "log",

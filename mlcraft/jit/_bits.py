@@ -68,3 +68,24 @@ def weights_at(typing_context: Any, pointer: Any, count: Any) -> Any:  # noqa: A
 
     fits = isinstance(pointer, types.CPointer) and count == types.int64
     return (pointer(pointer, count), build) if fits else None
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call_loss(typing_context: Any, address: Any, y: Any, weight: Any, eta: Any, sums: Any) -> Any:  # noqa: ARG001
+    """Call the C function of a loss on arrays of doubles: eta becomes weight times gradient, sums are added to."""
+    vectors = (y, weight, eta, sums)
+    if address != types.int64 or not all(isinstance(v, types.Array) and v.dtype == types.float64 for v in vectors):
+        return None
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args[1:]
+        arrays = [context.make_array(kind)(context, builder, v) for kind, v in zip(kinds, arguments[1:], strict=True)]
+        count, pointer = ir.IntType(64), ir.DoubleType().as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [count, *[pointer] * 5])
+        target = builder.inttoptr(arguments[0], function.as_pointer())
+        rows = builder.extract_value(arrays[0].shape, 0)
+        some_y, some_weight, some_eta, totals = (array.data for array in arrays)
+        builder.call(target, [rows, some_y, some_weight, some_eta, pointer(None), totals])
+        return context.get_dummy_value()
+
+    return types.void(address, y, weight, eta, sums), build

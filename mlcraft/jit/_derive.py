@@ -13,6 +13,7 @@ import math
 import operator
 import types
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,15 @@ class NotReadableError(Exception):
     """The function uses something that the rules do not know, or its source is not there."""
 
 
+@lru_cache(maxsize=8)
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def syntax_tree(function: Callable[..., Any]) -> tuple[list[str], list[ast.stmt]]:
     """Return the names of the arguments and the statements of a function or lambda."""
     try:
-        tree = ast.parse("".join(inspect.findsource(function)[0]))
+        tree = _parsed("".join(inspect.findsource(function)[0]))
     except (OSError, TypeError, SyntaxError, AttributeError):
         raise NotReadableError("its source cannot be read") from None
     code = function.__code__
