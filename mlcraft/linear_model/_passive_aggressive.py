@@ -200,7 +200,8 @@ class PassiveAggressiveClassifier(SgdClasses):
         ConvergenceWarning
             When `max_iter` epochs were not enough.
         """
-        return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
+        with self._all_or_nothing():
+            return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -224,7 +225,8 @@ class PassiveAggressiveClassifier(SgdClasses):
         ValueError
             For bad input, `early_stopping` and ``class_weight='balanced'``.
         """
-        return self._partial_fit(X, y, classes, None)
+        with self._all_or_nothing():
+            return self._partial_fit(X, y, classes, None)
 
 
 @deprecated(
@@ -391,7 +393,8 @@ class PassiveAggressiveRegressor(SgdValues):
         ConvergenceWarning
             When `max_iter` epochs were not enough.
         """
-        return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
+        with self._all_or_nothing():
+            return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -413,4 +416,5 @@ class PassiveAggressiveRegressor(SgdValues):
         ValueError
             For bad input and `early_stopping`.
         """
-        return self._partial_fit(X, y, None)
+        with self._all_or_nothing():
+            return self._partial_fit(X, y, None)

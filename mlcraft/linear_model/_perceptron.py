@@ -182,7 +182,8 @@ class Perceptron(SgdClasses):
         ConvergenceWarning
             When `max_iter` epochs were not enough.
         """
-        return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
+        with self._all_or_nothing():
+            return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -208,4 +209,5 @@ class Perceptron(SgdClasses):
         ValueError
             For bad input, `early_stopping` and ``class_weight='balanced'``.
         """
-        return self._partial_fit(X, y, classes, sample_weight)
+        with self._all_or_nothing():
+            return self._partial_fit(X, y, classes, sample_weight)

@@ -246,7 +246,8 @@ class SGDClassifier(SgdClasses):
         FutureWarning
             When `power_t` is negative.
         """
-        return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
+        with self._all_or_nothing():
+            return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -272,7 +273,8 @@ class SGDClassifier(SgdClasses):
         ValueError
             For bad input, `early_stopping`, ``class_weight='balanced'``, and coefficients that run away to infinity.
         """
-        return self._partial_fit(X, y, classes, sample_weight)
+        with self._all_or_nothing():
+            return self._partial_fit(X, y, classes, sample_weight)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> NDArray[Any]:

@@ -196,6 +196,18 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         """
         check_parameters(self)
         self._check_combination()
+        with self._all_or_nothing():
+            return self._fit(X, coef_init, offset_init, sample_weight, callback, progress)
+
+    def _fit(
+        self,
+        X: Any,
+        coef_init: Any,
+        offset_init: Any,
+        sample_weight: Any,
+        callback: EpochCallback | None,
+        progress: bool,
+    ) -> Self:
         X, weight = self._rows(X, sample_weight, reset=True)
         fitted = self.__dict__
         if self.warm_start and "coef_" in fitted:
@@ -233,12 +245,17 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         if first:
             check_parameters(self)
             self._check_combination(for_partial_fit=True)
-        X, weight = self._rows(X, sample_weight, reset=first)
-        if first:
-            state = self._fresh_state((X.shape[1],), X.dtype, None, np.ones(1))
-        else:
-            state = self._resumed_state((X.shape[1],), X.dtype, 1 - self.offset_)
-        self._train_rows(X, weight, state, 1, None, False, trace=False)
+        with self._all_or_nothing():
+            X, weight = self._rows(X, sample_weight, reset=first)
+            before = None if first else self.coef_
+            if first:
+                state = self._fresh_state((X.shape[1],), X.dtype, None, np.ones(1))
+            else:
+                state = self._resumed_state((X.shape[1],), X.dtype, 1 - self.offset_)
+            self._train_rows(X, weight, state, 1, None, False, trace=False)
+        if isinstance(before, np.ndarray) and before.dtype == self.coef_.dtype and before.flags.writeable:
+            before[...] = self.coef_  # scikit-learn's coef_ stays the same array
+            self.coef_ = before
         return self
 
     def _rows(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any] | None]:

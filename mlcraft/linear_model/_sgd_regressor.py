@@ -209,7 +209,8 @@ class SGDRegressor(SgdValues):
         FutureWarning
             When `power_t` is negative.
         """
-        return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
+        with self._all_or_nothing():
+            return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -233,4 +234,5 @@ class SGDRegressor(SgdValues):
         ValueError
             For bad input, `early_stopping`, and coefficients that run away to infinity.
         """
-        return self._partial_fit(X, y, sample_weight)
+        with self._all_or_nothing():
+            return self._partial_fit(X, y, sample_weight)

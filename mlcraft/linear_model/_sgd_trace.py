@@ -81,7 +81,8 @@ class TrainingTrace:
 def trace_of(columns: dict[str, Any]) -> TrainingTrace:
     """Make a trace of columns that a file has; ValueError where they make none."""
     names = [part.name for part in fields(TrainingTrace)]
-    columns = dict.fromkeys(names, np.full(np.shape(columns.get("epoch")), np.nan)) | columns  # NaN is not stored
+    if isinstance(columns.get("epoch"), np.ndarray):
+        columns = dict.fromkeys(names, np.full(columns["epoch"].shape, np.nan)) | columns  # NaN is not stored
     shapes = {np.shape(column) for column in columns.values()}
     if set(columns) != set(names) or len(shapes) != 1 or len(shapes.pop()) != 1:
         raise ValueError("its trace is described wrongly")
