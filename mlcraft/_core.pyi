@@ -105,30 +105,57 @@ class Matrix:
     def times(self, v: ArrayLike, begin: int = 0, end: int = -1) -> NDArray[float64]: ...
     def transposed_times(self, r: ArrayLike, begin: int = 0, end: int = -1) -> NDArray[float64]: ...
 
-class DescentOptions:
-    accelerated: bool
+class FirstOrderOptions:
     alpha: float
+    average: bool
+    batch_size: int
+    beta2: float
+    classes: int
+    coef: list[float]
     fit_intercept: bool
+    groups: list[int]
+    intercepts: list[float]
+    l1_ratio: float
     loss: str
+    lower: list[float]
     max_iter: int
+    max_time: float
+    momentum: float
+    parameter: float
+    penalty: str
+    power: float
+    restart: bool
+    schedule: str
+    seed: int
+    smooth: bool
+    solver: str
     step: float
+    step_rule: str
     tol: float
+    trace: bool
+    upper: list[float]
+    user_loss: tuple[int, int]
+    user_penalty: tuple[int, int]
     def __init__(self) -> None: ...
 
-class DescentSolution:
+class FirstOrderSolution:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def certificate(self) -> float: ...
     @property
     def coef(self) -> NDArray[float64]: ...
     @property
-    def gradient_norm(self) -> float: ...
-    @property
-    def intercept(self) -> float: ...
+    def intercepts(self) -> list[float]: ...
     @property
     def iterations(self) -> int: ...
     @property
     def objective(self) -> float: ...
     @property
+    def passes(self) -> float: ...
+    @property
     def status(self) -> str: ...
+    @property
+    def trace(self) -> list[list[float]]: ...
 
 class SmoothState:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -203,6 +230,14 @@ def cluster_scores(
 def centred_products(
     x: Any, order: NDArray[Any] | None, mean: ArrayLike | None, right: ArrayLike
 ) -> NDArray[float64]: ...
+def fit_first_order(
+    x: Any,
+    y: NDArray[Any],
+    sample_weight: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    options: FirstOrderOptions,
+    callback: Any = ...,
+) -> FirstOrderSolution: ...
 def fit_smooth(
     x: Any,
     y: NDArray[Any],
@@ -243,9 +278,6 @@ def gather_moments(
     centre: bool = True,
     rows: ArrayLike | None = None,
 ) -> Moments: ...
-def gradient_descent(
-    x: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, options: DescentOptions
-) -> DescentSolution: ...
 def lagged_products(x: Any, score: ArrayLike, mean: ArrayLike | None, kernel: ArrayLike) -> NDArray[float64]: ...
 def loss_rows(
     loss: str,

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from mlcraft import _core
 from mlcraft._engine.config import get_config
 from mlcraft._engine.factor import Factor
+from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
+from mlcraft._engine.penalty import Penalty
 
 __all__ = ["Solution", "solve"]
 
@@ -147,18 +149,18 @@ def solve(
     if solver == "direct":
         return _direct(design, target, weight, alpha, bool(fit_intercept))
     found = _descend(design, target, weight, alpha, bool(fit_intercept), solver == "nesterov", step, max_iter, tol)
-    message = _MESSAGES[found.status].format(max_iter=max_iter, gradient=found.gradient_norm)
+    certificate = float(found.certificate if hasattr(found, "certificate") else found.gradient_norm)
+    message = _MESSAGES[found.status].format(max_iter=max_iter, gradient=certificate)
     if found.status != "converged":
         from sklearn.exceptions import ConvergenceWarning
 
         warnings.warn(f"solver={solver!r}: {message}", ConvergenceWarning, stacklevel=2)
-    iterations = found.n_iter if hasattr(found, "n_iter") else found.iterations
     return Solution(
         np.asarray(found.coef, dtype=np.float64),
         float(found.intercept),
         float(found.objective),
-        float(found.gradient_norm),
-        int(iterations),
+        certificate,
+        int(found.n_iter),
         found.status,
         message,
     )
@@ -220,10 +222,18 @@ def _descend(
             max_iter=max_iter,
             tol=tol,
         )
-    options = _core.DescentOptions()
-    options.alpha, options.fit_intercept, options.accelerated = alpha, fit_intercept, accelerated
-    options.step, options.max_iter, options.tol = step or 0.0, max_iter, tol
-    found = _core.gradient_descent(X, y, weight, options)
+    found = fit_first_order(
+        X,
+        y,
+        loss="squared",
+        solver="nesterov" if accelerated else "gd",
+        penalty=Penalty("l2", alpha=alpha),
+        sample_weight=weight,
+        fit_intercept=fit_intercept,
+        options=FirstOrderSettings(step=step),
+        tol=tol,
+        max_iter=max_iter,
+    )
     if found.status == "not_finite":
-        raise ValueError("squares of X leave the range of double precision; scale the columns of X")
+        raise ValueError("squares of X or y leave the range of double precision; scale the columns of X")
     return found

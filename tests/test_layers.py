@@ -60,8 +60,8 @@ GUESTS = {
 
 LONGEST = {".hpp": 300, ".cpp": 450, ".py": 450}
 # Bindings cost a fixed part for each noun, so their share falls as the core grows: a tenth is the aim, and
-# while csrc has fewer than 15,000 lines the bound is 1,500 lines.
-BINDING_SHARE, BINDING_FLOOR = 0.1, 1_500
+# while csrc has fewer than 16,000 lines the bound is 1,600 lines.
+BINDING_SHARE, BINDING_FLOOR = 0.1, 1_600
 
 
 def cpp_files() -> list[Path]:

@@ -12,7 +12,9 @@ from scipy import sparse
 from sklearn.model_selection import KFold
 
 from mlcraft import _core, solve
+from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
+from mlcraft._engine.penalty import Penalty
 from mlcraft._engine.smooth import fit_smooth
 from mlcraft.linear_model import LinearRegression, RidgeCV
 
@@ -192,6 +194,29 @@ def sparse_descent() -> tuple[np.ndarray, ...]:
     return descend(X, rng.standard_normal(30_000), "nesterov")
 
 
+def first_order(X, y, solver: str, penalty: Penalty, **settings) -> tuple[np.ndarray, ...]:
+    labels = (y > np.median(y)).astype(y.dtype)
+    options = FirstOrderSettings(**settings)
+    found = fit_first_order(
+        X, labels, loss="logistic", solver=solver, penalty=penalty, max_iter=3, tol=0.0, options=options
+    )
+    return (found.coef, np.array([found.intercept, found.objective, found.certificate, found.passes]))
+
+
+def variance_reduced() -> tuple[np.ndarray, ...]:
+    return first_order(*problem(40_000, 9), "saga", Penalty("group", alpha=1e-3, groups=np.arange(9) // 3))
+
+
+def snapshots() -> tuple[np.ndarray, ...]:
+    X, y = problem(30_000, 17, dtype=np.float32)
+    return first_order(np.asfortranarray(X), y, "svrg", Penalty("l1", alpha=1e-3))
+
+
+def mini_batches() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((30_000, 100), density=0.05, rng=rng, format="csr")
+    return first_order(X, rng.standard_normal(30_000), "sgd", Penalty("l2", alpha=1e-3), average=True, batch_size=5_000)
+
+
 def predictions() -> tuple[np.ndarray, ...]:
     X, y = problem(60_000, 20, targets=3)
     return (LinearRegression().fit(X, y).predict(X),)
@@ -266,6 +291,9 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         gradient_descent,
         accelerated,
         sparse_descent,
+        variance_reduced,
+        snapshots,
+        mini_batches,
         predictions,
         left_out_rows,
         left_out_rows_scaled,

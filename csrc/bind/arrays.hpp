@@ -134,7 +134,7 @@ void check_loss(const std::string& name, bool smooth = false, std::array<std::ui
 void register_least_squares(py::module_& m);
 void register_moments(py::module_& m);
 void register_matrix(py::module_& m);
-void register_descent(py::module_& m);
+void register_first_order(py::module_& m);
 void register_loss(py::module_& m);
 void register_predict(py::module_& m);
 void register_influence(py::module_& m);

@@ -6,7 +6,7 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_least_squares(m);
     mlcraft::bind::register_moments(m);
     mlcraft::bind::register_matrix(m);
-    mlcraft::bind::register_descent(m);
+    mlcraft::bind::register_first_order(m);
     mlcraft::bind::register_loss(m);
     mlcraft::bind::register_predict(m);
     mlcraft::bind::register_influence(m);

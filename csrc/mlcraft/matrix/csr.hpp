@@ -169,6 +169,15 @@ public:
             sum += static_cast<double>(values_[k]) * static_cast<double>(values_[k]);
         return sum;
     }
+    // sum_j metric_j x_j^2 - shift_j x_j of row i, without repeated indices
+    double row_form(Index i, const double* metric, const double* shift) const {
+        double sum = 0;
+        for (I k = start_[i]; k < start_[i + 1]; ++k) {
+            const double x = static_cast<double>(values_[k]);
+            sum += x * (metric[indices_[k]] * x - shift[indices_[k]]);
+        }
+        return sum;
+    }
     template <class V>
     double row_dot(Index i, const V* v) const {
         double sum = 0;

@@ -185,6 +185,15 @@ public:
             sum += static_cast<double>(view_(i, j)) * static_cast<double>(view_(i, j));
         return sum;
     }
+    // sum_j metric_j x_j^2 - shift_j x_j of row i
+    double row_form(Index i, const double* metric, const double* shift) const {
+        double sum = 0;
+        for (Index j = 0; j < view_.cols; ++j) {
+            const double x = static_cast<double>(view_(i, j));
+            sum += x * (metric[j] * x - shift[j]);
+        }
+        return sum;
+    }
     double row_dot(Index i, const T* v) const {
         double sum = 0;
         if constexpr (std::is_same_v<T, double>)  // in float the kernel's sum would be float
