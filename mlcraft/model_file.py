@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import metadata
 from typing import Any
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from mlcraft._engine.factor import Factor, Kept, SumsOfSquares
 from mlcraft._engine.information import LikelihoodFit
-from mlcraft._model_container import ModelFileError, check_array, read_container, write_container
+from mlcraft._model_container import ModelFileError, read_container, write_container
+from mlcraft._model_values import pack, unpack
 
 __all__ = ["ModelFileError", "TabularModel", "load_model", "save_model"]
 
@@ -34,6 +34,8 @@ _CLASSIFIERS = (
     "SGDClassifier",
 )
 _ESTIMATORS = (
+    "ARDRegression",
+    "BayesianRidge",
     "LinearRegression",
     "LinearSVR",
     "PassiveAggressiveRegressor",
@@ -56,6 +58,10 @@ _ATTRIBUTES = (
     "solver_",
     "condition_",
     "alpha_",
+    "lambda_",
+    "sigma_",
+    "X_offset_",
+    "X_scale_",
     "best_score_",
     "certificate_",
     "C_",
@@ -69,7 +75,6 @@ _ATTRIBUTES = (
     "_average_intercept",
 )
 _LABEL_TYPES = ("binary", "multiclass", "multilabel-indicator")
-_MAX_TEXT_WIDTH = 2**16
 
 
 @dataclass(slots=True)
@@ -199,17 +204,17 @@ def _describe(model: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
         del found["n_iter_"]
     description: dict[str, Any] = {
         "class": kind,
-        "params": {name: _pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},
-        "attributes": {name: _pack(name, value, arrays) for name, value in found.items()},
+        "params": {name: pack(name, value, arrays) for name, value in model.get_params(deep=False).items()},
+        "attributes": {name: pack(name, value, arrays) for name, value in found.items()},
     }
     kept: dict[str, Any] = {"factor": getattr(model, "factor_", None), "sums": getattr(model, "sums_of_squares_", None)}
     kept["likelihood"] = getattr(model, "_likelihood", None)
     description["kept"] = {
-        name: _pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
+        name: pack(name, asdict(part), arrays) for name, part in kept.items() if part is not None and _is_finite(part)
     }
     if "trace_" in vars(model):
         columns = asdict(model.trace_).items()
-        description["trace"] = {name: _pack(name, part, arrays) for name, part in columns if np.isfinite(part).all()}
+        description["trace"] = {name: pack(name, part, arrays) for name, part in columns if np.isfinite(part).all()}
     if kind in _BINARISED:
         description["label_type"] = model._label_binarizer.y_type_
     return description
@@ -225,36 +230,15 @@ def _is_finite(part: Any) -> bool:
     )
 
 
-def _pack(name: str, value: Any, arrays: list[NDArray[Any]]) -> Any:
-    """Turn one value into JSON; arrays and NumPy scalars go to `arrays` and leave their number."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "UO":
-        return _pack_texts(name, value)
-    if isinstance(value, np.str_):
-        return str(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.asarray(value)
-        check_array(name, array)
-        arrays.append(array)
-        return {"scalar" if isinstance(value, np.generic) else "array": len(arrays) - 1}
-    if isinstance(value, float) and not math.isfinite(value):
-        if math.isnan(value):
-            raise ModelFileError(f"{name} is not a number (NaN)")
-        return {"float": "inf" if value > 0 else "-inf"}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Mapping):
-        pairs = [[_pack(name, key, arrays), _pack(name, item, arrays)] for key, item in value.items()]
-        return {"pairs": pairs}
-    if type(value) in (list, tuple):
-        return {type(value).__name__: [_pack(name, item, arrays) for item in value]}
-    raise ModelFileError(f"{name} is a {type(value).__qualname__}, which is not plain data")
+def _restore_training(estimator: Any, trace: Any, arrays: list[NDArray[Any]]) -> None:
+    from mlcraft.linear_model._sgd_trace import check_standing, trace_of
 
-
-def _pack_texts(name: str, value: NDArray[Any]) -> dict[str, Any]:
-    if value.ndim != 1 or not all(isinstance(item, str) for item in value.tolist()):
-        raise ModelFileError(f"{name} is an array of objects; only texts and numbers can be stored")
-    width = value.dtype.itemsize // 4 if value.dtype.kind == "U" else 0
-    return {"texts": [width, *(str(item) for item in value.tolist())]}
+    try:
+        check_standing(estimator)
+        if isinstance(trace, dict):
+            estimator.trace_ = trace_of({str(name): unpack(column, arrays) for name, column in trace.items()})
+    except ValueError as error:
+        raise ModelFileError(str(error)) from None
 
 
 def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -271,14 +255,14 @@ def _restore(description: Any, arrays: list[NDArray[Any]]) -> Any:
     if unknown:
         raise ModelFileError(f"a {kind} has no parameter or attribute {str(unknown[0])[:80]!r}")
     for name, value in (params | attributes).items():
-        setattr(estimator, name, _unpack(value, arrays))
+        setattr(estimator, name, unpack(value, arrays))
     _check_shapes(vars(estimator), "offset_" if kind == "SGDOneClassSVM" else "intercept_")
     _restore_training(estimator, description.get("trace"), arrays)
     kept = _restore_kept(description.get("kept", {}), arrays, estimator.coef_)
     estimator._kept = kept.made_with(*_made_with(estimator, kept))
     likelihood = description.get("kept", {}).get("likelihood")
     if likelihood is not None:
-        estimator._likelihood = _restore_likelihood(_unpack(likelihood, arrays), estimator)
+        estimator._likelihood = _restore_likelihood(unpack(likelihood, arrays), estimator)
     if kind in _CLASSIFIERS:
         _check_classes(estimator)
     if kind in _BINARISED:
@@ -305,7 +289,7 @@ def _restore_kept(description: Any, arrays: list[NDArray[Any]], coef: NDArray[An
     """Rebuild the factor and the sums of squares, where the file has them."""
     if not isinstance(description, dict) or set(description) - {"factor", "sums", "likelihood"}:
         raise ModelFileError("what it keeps of the fit is described wrongly")
-    parts = {name: _unpack(value, arrays) for name, value in description.items() if name != "likelihood"}
+    parts = {name: unpack(value, arrays) for name, value in description.items() if name != "likelihood"}
     n_features, n_targets = coef.shape[-1], coef.shape[0] if coef.ndim == 2 else 1
     factor, sums = None, None
     if "factor" in parts:
@@ -355,54 +339,6 @@ def _typed(kind: type[Any], values: Any) -> Any:
         if type(value) is not wanted[name] or (isinstance(value, np.ndarray) and value.dtype != np.float64):
             raise ModelFileError(f"{name} of its {kind.__name__} has the wrong type")
     return kind(**values)
-
-
-def _unpack(value: Any, arrays: list[NDArray[Any]]) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    match value if isinstance(value, dict) and len(value) == 1 else None:
-        case {"array": int(index)} if 0 <= index < len(arrays):
-            return arrays[index]
-        case {"scalar": int(index)} if 0 <= index < len(arrays) and arrays[index].ndim == 0:
-            return arrays[index][()]
-        case {"float": "inf" | "-inf" as text}:
-            return float(text)
-        case {"texts": [int(width), *texts]} if all(isinstance(text, str) for text in texts):
-            return _unpack_texts(texts, width)
-        case {"list": list(items)}:
-            return [_unpack(item, arrays) for item in items]
-        case {"tuple": list(items)}:
-            return tuple(_unpack(item, arrays) for item in items)
-        case {"pairs": list(pairs)} if all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-            return {_unpack_key(key, arrays): _unpack(item, arrays) for key, item in pairs}
-    raise ModelFileError("a value is described wrongly")
-
-
-def _unpack_texts(texts: list[str], width: int) -> NDArray[Any]:
-    """Make the array of objects (width 0) or of texts of one width that was stored."""
-    if width == 0:
-        return np.array(texts, dtype=object)
-    if not max(map(len, texts), default=1) <= width <= _MAX_TEXT_WIDTH:
-        raise ModelFileError("the width of a text is wrong")
-    return np.array(texts, dtype=f"<U{width}")
-
-
-def _unpack_key(key: Any, arrays: list[NDArray[Any]]) -> Any:
-    value = _unpack(key, arrays)
-    if isinstance(value, (np.ndarray, list, tuple, dict)):
-        raise ModelFileError("a value is described wrongly")
-    return value
-
-
-def _restore_training(estimator: Any, trace: Any, arrays: list[NDArray[Any]]) -> None:
-    from mlcraft.linear_model._sgd_trace import check_standing, trace_of
-
-    try:
-        check_standing(estimator)
-        if isinstance(trace, dict):
-            estimator.trace_ = trace_of({str(name): _unpack(column, arrays) for name, column in trace.items()})
-    except ValueError as error:
-        raise ModelFileError(str(error)) from None
 
 
 def _check_shapes(fitted: dict[str, Any], intercept_name: str) -> None:

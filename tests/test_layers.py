@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "exceptions": frozenset(),
     "datasets": frozenset(),
     "_model_container": frozenset(),
+    "_model_values": frozenset({"_model_container"}),
     "_system": frozenset({"_core"}),
     "jit": frozenset({"_core"}),
     "_engine": frozenset({"_core", "exceptions", "jit"}),
@@ -39,12 +40,14 @@ MAY_IMPORT = {
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
     "evaluation": frozenset({"exceptions"}),  # arrays and scikit-learn's protocol only
     "explore": frozenset({"exceptions"}),
-    "model_file": frozenset({"_engine", "_model_container", "exceptions", "linear_model", "svm"}),
+    "model_file": frozenset({"_engine", "_model_container", "_model_values", "exceptions", "linear_model", "svm"}),
     "cli": EVERYTHING,
     "__init__": EVERYTHING,
     "__main__": EVERYTHING,
 }
-PRIVATE = frozenset({"_core", "_engine", "_model_container", "_moments_file", "_system"})  # not for the command line
+PRIVATE = frozenset(
+    {"_core", "_engine", "_model_container", "_model_values", "_moments_file", "_system"}
+)  # not for the command line
 # Packages that are slow to import or optional, and the rooms that may import them at once.
 GUESTS = {
     "numba": {"jit"},

@@ -13,6 +13,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from mlcraft.linear_model import (
+    ARDRegression,
+    BayesianRidge,
     FirthLogisticRegression,
     LinearRegression,
     LogisticRegression,
@@ -40,6 +42,7 @@ CRAMMER_SINGER = "multi_class='crammer_singer' comes with a later release"
 ITERATES = "compares iterates that have not converged"
 NOT_FOR_US = {
     "linear_model/tests/test_base.py": {},
+    "linear_model/tests/test_bayes.py": {"test_update_sigma": "calls private methods"},
     "linear_model/tests/test_common.py": {},
     "linear_model/tests/test_quantile.py": {},
     "linear_model/tests/test_logistic.py": {
@@ -125,6 +128,8 @@ def deprecated_ones():
 
 @parametrize_with_checks(
     [
+        ARDRegression(),
+        BayesianRidge(),
         FirthLogisticRegression(),
         LinearRegression(),
         LinearRegression(positive=True),

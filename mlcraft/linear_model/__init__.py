@@ -4,6 +4,8 @@ from abc import ABCMeta
 
 import sklearn.linear_model as _reference
 
+from mlcraft.linear_model._ard_regression import ARDRegression
+from mlcraft.linear_model._bayesian_ridge import BayesianRidge
 from mlcraft.linear_model._firth_logistic import FirthLogisticRegression
 from mlcraft.linear_model._linear_regression import LinearRegression
 from mlcraft.linear_model._logistic_regression import LogisticRegression
@@ -21,6 +23,8 @@ from mlcraft.linear_model._sgd_one_class import SGDOneClassSVM
 from mlcraft.linear_model._sgd_regressor import SGDRegressor
 
 __all__ = [
+    "ARDRegression",
+    "BayesianRidge",
     "FirthLogisticRegression",
     "LinearRegression",
     "LogisticRegression",
@@ -42,6 +46,8 @@ __all__ = [
 # Code that asks isinstance(model, sklearn.linear_model.LinearRegression) means the model, not who wrote it;
 # RANSACRegressor without min_samples asks just that.
 for _name, _ours in (
+    ("ARDRegression", ARDRegression),
+    ("BayesianRidge", BayesianRidge),
     ("LinearRegression", LinearRegression),
     ("LogisticRegression", LogisticRegression),
     ("LogisticRegressionCV", LogisticRegressionCV),
