@@ -59,6 +59,9 @@ LATER = {  # losses of the core that came with this file
 }
 
 
+IN_SINGLE = ("softplus", "tube", "huber")  # each takes a second
+
+
 @pytest.fixture(scope="module")
 def losses():
     made = {}
@@ -86,8 +89,8 @@ def rows(name, dtype, n=700):
 @pytest.mark.parametrize("name", [*FUNCTIONS, *LATER])
 def test_written_in_python_is_the_built_in(losses, name, dtype, weighted):
     _, _, built_in, parameter, _ = {**FUNCTIONS, **LATER}[name]
-    if dtype == np.float32 and name not in ("softplus", "tube"):
-        pytest.skip("the same function of a block; two of them are enough")
+    if dtype == np.float32 and name not in IN_SINGLE:
+        pytest.skip("not compiled in single precision here")
     y, eta, weight = rows(name, dtype)
     weight = weight if weighted else None
     smooth = built_in != "quantile"
@@ -117,9 +120,12 @@ def test_a_null_hessian_and_added_sums(losses):
     call(0, None, None, None, None, sums.ctypes.data)  # no rows
 
 
-@pytest.mark.parametrize("name", ["logistic", "softplus", "squared_hinge", "poisson"])
-def test_nan_is_not_hidden(losses, name):
-    _, gradient, _ = losses(name).rows([1.0, 1.0, np.nan], [0.5, np.nan, 0.5])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["logistic", "softplus", "squared_hinge", "poisson", "tube"])
+def test_nan_is_not_hidden(losses, name, dtype):
+    if dtype == np.float32 and name not in IN_SINGLE:
+        pytest.skip("not compiled in single precision here")
+    _, gradient, _ = losses(name).rows(np.array([1.0, 1.0, np.nan], dtype=dtype), [0.5, np.nan, 0.5])
     assert np.isnan(gradient).tolist() == [False, True, True]
 
 
@@ -277,7 +283,7 @@ def test_another_parameter(losses):
 
 def test_without_a_place_to_keep_what_was_compiled(monkeypatch):
     monkeypatch.setattr(_generated, "_folder", lambda: None)
-    made = _generated.Generated(["def block(x):", "    return exp_(x)", ""])
+    made = _generated.Generated([], "def block(x):\n    return exp_(x)\n")
     assert not made.kept
     import numba
 
@@ -315,6 +321,36 @@ def test_functions_are_as_exact_as_they_say(name):
                 continue
             assert abs(mpmath.mpf(found) - exact) <= ULP[name] * math.ulp(float(exact)), t
             assert getattr(jit, name)(t) == pytest.approx(float(exact), rel=1e-13)
+
+
+@pytest.mark.parametrize("name", ["exp_", "log1p_", "expit_", "softplus_"])
+def test_functions_in_single_precision(name):
+    from mlcraft.jit._single import IN_SINGLE
+
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-2, 2, 300), rng.uniform(-86, 86, 200), 10.0 ** rng.uniform(-9, 1, 100), [0.0]])
+    x = np.abs(x).astype(np.float32) if name == "log1p_" else x.astype(np.float32)
+    exact = getattr(jit, name.rstrip("_"))(x.astype(np.float64))
+    found = np.array([IN_SINGLE[name](t) for t in x])
+    assert (found == found.astype(np.float32)).all()
+    assert (np.abs(found - exact) <= 3 * np.spacing(np.abs(exact).astype(np.float32))).all()
+    assert np.isnan(IN_SINGLE[name](np.float32(np.nan)))
+
+
+def test_everything_in_single_precision():
+    """All rules and operations in one loss."""
+
+    def everything(y, eta):
+        total = math.floor(y) * 0.0 + abs(eta) * np.sign(eta) + jit.log(2.0 + eta * eta) + math.tan(0.1 * eta)
+        if y > 0.9:
+            total = total + softened(eta)
+        return total + 0.1 * (1.5 + eta * eta) ** 1.7 + math.erf(eta) + math.atan(eta) + jit.expm1(0.1 * eta)
+
+    made = jit.loss(y=[0.0, 1.0], eta=[-2.0, 0.5, 2.0])(everything)
+    eta, y = np.linspace(-3, 3, 61), np.arange(61) % 2
+    for ours, theirs in zip(made.rows(y.astype(np.float32), eta), made.rows(y.astype(float), eta), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-5)
+    assert made.rows(y.astype(np.float32), eta)[1].dtype == np.float32
 
 
 def test_functions_at_the_ends():

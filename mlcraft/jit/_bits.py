@@ -89,3 +89,48 @@ def call_loss(typing_context: Any, address: Any, y: Any, weight: Any, eta: Any, 
         return context.get_dummy_value()
 
     return types.void(address, y, weight, eta, sums), build
+
+
+_BITS, _FLOAT = ir.IntType(32), ir.FloatType()
+_ONE32, _ROOT32, _MANTISSA32 = 0x3F800000, 0x3F3504F3, 0x7FFFFF  # 1, sqrt(1/2)
+
+
+def _single(formula: Any) -> Any:
+    """Make an intrinsic of a float by a formula in the builder of LLVM, which gets the 32 bits."""
+
+    def typed(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+            return formula(builder, builder.bitcast(arguments[0], _BITS))
+
+        return (types.float32(types.float32), build) if x == types.float32 else None
+
+    return intrinsic(typed)
+
+
+def _shifted(builder: Any, bits: Any) -> Any:
+    return builder.add(bits, ir.Constant(_BITS, _ONE32 - _ROOT32))
+
+
+def _exponent(builder: Any, bits: Any) -> Any:
+    return builder.lshr(_shifted(builder, bits), ir.Constant(_BITS, 23))
+
+
+def _power(builder: Any, exponent: Any) -> Any:
+    return builder.bitcast(builder.shl(exponent, ir.Constant(_BITS, 23)), _FLOAT)
+
+
+def _fraction(builder: Any, bits: Any) -> Any:
+    kept = builder.and_(_shifted(builder, bits), ir.Constant(_BITS, _MANTISSA32))
+    return builder.bitcast(builder.add(kept, ir.Constant(_BITS, _ROOT32)), _FLOAT)
+
+
+def _scale_back(builder: Any, bits: Any) -> Any:
+    return _power(builder, builder.sub(ir.Constant(_BITS, 254), _exponent(builder, bits)))
+
+
+#: 2^n, where the lowest bits of the argument are n + 127.
+power_of_two = _single(_power)
+#: k + 127 and m of x = 2^k m, sqrt(1/2) <= m < sqrt(2); and 2^-k.
+exponent_of = _single(lambda builder, bits: builder.sitofp(_exponent(builder, bits), _FLOAT))
+fraction_of = _single(_fraction)
+scale_back = _single(_scale_back)

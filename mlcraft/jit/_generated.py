@@ -22,27 +22,32 @@ from numba.core import errors
 from ._compile import FAST_MATH
 from ._errors import UserFunctionError
 from ._functions import COMPILED
+from ._single import IN_SINGLE, in_single
 
-_HEADER = f"""\
+_HEADER = """\
 import math
 from math import inf, nan
 
 import numba
-from numba import carray, float64
+from numba import carray, float32, float64
 
 from mlcraft.jit._bits import CHUNK, advanced, is_null, weights_at
-from mlcraft.jit._functions import {", ".join(function.__name__ for function in COMPILED.values())}
-
+"""
+_FUNCTIONS = f"from mlcraft.jit._functions import {', '.join(function.__name__ for function in COMPILED.values())}"
+_SINGLE = "from mlcraft.jit._single import " + ", ".join(
+    f"{function.__name__} as {name}" for name, function in IN_SINGLE.items()
+)
+_OPTIONS = f"""
 inline = numba.njit(fastmath={{"contract"}}, error_model="numpy", forceinline=True)
-loop = numba.njit(fastmath={sorted(FAST_MATH)!r}, error_model="numpy", forceinline=True)
-""".replace("fastmath=[", "fastmath={").replace("], error", "}, error")
+loop = numba.njit(fastmath={{{", ".join(map(repr, sorted(FAST_MATH)))}}}, error_model="numpy", forceinline=True)
+"""
 
 
 @cache
 def _fingerprint() -> str:
     """Of what generated modules build upon."""
     folder = Path(__file__).parent
-    parts = [(folder / name).read_bytes() for name in ("_bits.py", "_functions.py")]
+    parts = [(folder / name).read_bytes() for name in ("_bits.py", "_functions.py", "_single.py")]
     return hashlib.sha256(b"".join([numba.__version__.encode(), *parts])).hexdigest()
 
 
@@ -81,12 +86,20 @@ class Generated:
     ----------
     lines : list of str
         Its source.
+    body : str
+        What follows: functions that call them, with numbers of the type ``real``.
     foreign : dict, optional
         Objects that its source calls and that cannot be written as source: compiled anew in every process then.
+    single : bool, default=False
+        Whether ``real`` is single precision; with foreign objects it is always double.
     """
 
-    def __init__(self, lines: list[str], foreign: dict[str, Any] | None = None) -> None:
-        self.source = "\n".join([_HEADER, *lines, ""])
+    def __init__(
+        self, lines: list[str], body: str, foreign: dict[str, Any] | None = None, *, single: bool = False
+    ) -> None:
+        text, single = "\n".join(lines), single and not foreign
+        functions, kind = (_SINGLE, "real = float32") if single else (_FUNCTIONS, "real = float64")
+        self.source = "\n".join([_HEADER + functions, _OPTIONS + kind, "", in_single(text) if single else text, body])
         path = None if foreign else _stored(self.source)
         self.kept = path is not None
         self.module = types.ModuleType(f"mlcraft_generated_{path.stem}" if path else "mlcraft_generated")
@@ -127,10 +140,10 @@ def compiled_as_is(function: Callable[..., Any]) -> Any:
 LOSS_BLOCK = """
 @loop
 def without_hessian(count, y, weight, eta):
-    value, gradient, total = 0.0, 0.0, 0.0
+    value = gradient = total = real(0.0)
     for i in range(count):
-        w = float64(weight[i])
-        row = rows(float64(y[i]), float64(eta[i]))
+        w = real(weight[i])
+        row = rows(real(y[i]), real(eta[i]))
         slope = w * row[1]
         eta[i] = slope
         value += w * row[0]
@@ -140,10 +153,10 @@ def without_hessian(count, y, weight, eta):
 
 @loop
 def with_hessian(count, y, weight, eta, hess):
-    value, gradient, total = 0.0, 0.0, 0.0
+    value = gradient = total = real(0.0)
     for i in range(count):
-        w = float64(weight[i])
-        row = rows(float64(y[i]), float64(eta[i]))
+        w = real(weight[i])
+        row = rows(real(y[i]), real(eta[i]))
         slope = w * row[1]
         eta[i] = slope
         hess[i] = w * row[2]

@@ -58,7 +58,8 @@ class UserLoss:
         _check_arguments(value, gradient, hessian, parameter)
         written = write_loss(value, gradient, hessian, parameter)
         self.derivatives, self.reason = written.derivatives, written.reason
-        self._generated = Generated([*written.lines, LOSS_BLOCK], written.foreign)
+        self._written = written
+        self._generated = Generated(written.lines, LOSS_BLOCK, written.foreign)
         self._functions: dict[str, Any] = {}
         self._given = (smooth, y, eta)
         self.smooth = smooth is not False
@@ -94,7 +95,7 @@ class UserLoss:
 
     @property
     def address32(self) -> int:
-        """Address of the C function for floats; it computes in double."""
+        """Address of the C function for floats; it computes in them, with differences in double."""
         return int(self._function("float32").address)
 
     def _function(self, kind: str) -> Any:
@@ -103,7 +104,10 @@ class UserLoss:
                 real = _pointer_to(getattr(numba.types, kind))
                 doubles = _pointer_to(numba.float64)
                 signature = numba.void(numba.int64, real, real, real, real, doubles)
-                self._functions[kind] = self._generated.c_function("block", signature, f"loss {self.name!r}")
+                generated = self._generated
+                if kind == "float32":
+                    generated = Generated(self._written.lines, LOSS_BLOCK, self._written.foreign, single=True)
+                self._functions[kind] = generated.c_function("block", signature, f"loss {self.name!r}")
             return self._functions[kind]
 
     def rows(

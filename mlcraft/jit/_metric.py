@@ -39,7 +39,7 @@ class UserMetric:
         if needed > 2 or taken < 2:
             raise TypeError(f"a metric must take (y_true, prediction); it takes {needed} arguments.")
         written = write_scalar(("y", "prediction"), {"rows": function})
-        self._generated = Generated([*written.lines, SUM_BLOCK], written.foreign)
+        self._generated = Generated(written.lines, SUM_BLOCK, written.foreign)
         doubles = _pointer_to(numba.float64)
         signature = numba.void(numba.int64, doubles, doubles, doubles, doubles)
         self._block = self._generated.c_function("block", signature, f"metric {name!r}")

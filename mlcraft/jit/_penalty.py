@@ -53,8 +53,8 @@ class UserPenalty:
                 raise TypeError(f"{role} must take {arguments}; it takes {needed} arguments.")
         of_value = write_scalar(("b",), {"value": value})
         of_prox = write_scalar(("b", "step"), {"prox": prox})
-        lines = [*of_value.lines, *of_prox.lines, _BODY]
-        self._generated = Generated(lines, {**of_value.foreign, **of_prox.foreign})
+        lines = [*of_value.lines, *of_prox.lines]
+        self._generated = Generated(lines, _BODY, {**of_value.foreign, **of_prox.foreign})
         double, about = numba.float64, f"penalty {name!r}"
         _check_python(self, points := USUAL_B if b is None else tuple(np.asarray(b, dtype=float).ravel().tolist()))
         self._value = self._generated.c_function("value_function", double(double), about)
