@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from mlcraft.linear_model._sgd_base import DEFAULT_EPSILON
 from mlcraft.linear_model._sgd_classes import SgdClasses
-from mlcraft.linear_model._sgd_trace import EpochCallback
+from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 from mlcraft.linear_model._sgd_values import SgdValues
 
 __all__ = ["PassiveAggressiveClassifier", "PassiveAggressiveRegressor"]
@@ -201,7 +201,7 @@ class PassiveAggressiveClassifier(SgdClasses):
             When `max_iter` epochs were not enough.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
+            return self._fit(X, y, coef_init, intercept_init, None, Extras(callback, validation, progress))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.
@@ -394,7 +394,7 @@ class PassiveAggressiveRegressor(SgdValues):
             When `max_iter` epochs were not enough.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, coef_init, intercept_init, None, callback, validation, progress)
+            return self._fit(X, y, coef_init, intercept_init, None, Extras(callback, validation, progress))
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Train one epoch on some rows, going on from where training stands.

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from mlcraft.linear_model._sgd_base import PENALTY_CONSTRAINTS
 from mlcraft.linear_model._sgd_classes import SgdClasses
-from mlcraft.linear_model._sgd_trace import EpochCallback
+from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["Perceptron"]
 
@@ -151,6 +151,7 @@ class Perceptron(SgdClasses):
         callback: EpochCallback | None = None,
         validation: Any = None,
         progress: bool = False,
+        batch_size: int = 1,
     ) -> Self:
         """Fit the model.
 
@@ -164,7 +165,7 @@ class Perceptron(SgdClasses):
             Where to start from, of the shapes of `coef_` and `intercept_`.
         sample_weight : array-like of shape (n_samples,), default=None
             Factors of the steps, beside those of `class_weight`. A row of weight zero is left out.
-        callback, validation, progress
+        callback, validation, progress, batch_size
             As for :meth:`SGDClassifier.fit`.
 
         Returns
@@ -183,7 +184,8 @@ class Perceptron(SgdClasses):
             When `max_iter` epochs were not enough.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
+            extras = Extras(callback, validation, progress, batch_size)
+            return self._fit(X, y, coef_init, intercept_init, sample_weight, extras)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.

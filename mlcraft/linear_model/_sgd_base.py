@@ -22,7 +22,7 @@ from mlcraft._engine.sgd import SgdRun, SgdState, train_sgd
 from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import checked_weights
 from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
-from mlcraft.linear_model._sgd_trace import HeldOut, TrainingTrace, Watch
+from mlcraft.linear_model._sgd_trace import Extras, HeldOut, TrainingTrace, Watch
 
 __all__ = ["DEFAULT_EPSILON", "PENALTY_CONSTRAINTS", "STEP_CONSTRAINTS", "STOP_CONSTRAINTS", "SgdEstimator"]
 
@@ -87,7 +87,7 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
     n_iter_: int
     trace_: TrainingTrace
 
-    __metadata_request__fit = {"callback": UNUSED, "validation": UNUSED, "progress": UNUSED}  # noqa: RUF012
+    __metadata_request__fit = dict.fromkeys(("callback", "validation", "progress", "batch_size"), UNUSED)
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
 
     def plot_training(self, *, ax: Any = None, log: bool = False) -> Any:
@@ -274,22 +274,22 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
         mask: NDArray[np.bool_] | None = None,
         score: Any = None,
         held_out: HeldOut | None = None,
-        callback: Any = None,
-        progress: bool = False,
+        extras: Extras | None = None,
         coef_shape: tuple[int, ...] | None = None,
         one_class: bool = False,
-        trace: bool = True,
     ) -> SgdRun:
-        """Run the engine on checked rows, and keep the trace where it is a fit."""
-        average = int(self.average)
+        """Run the engine on checked rows, and keep the trace where it is a fit (which has `extras`)."""
+        average, told = int(self.average), extras or Extras()
+        n_rows = X.shape[0] if mask is None or told.batch_size == 1 else X.shape[0] - int(mask.sum())
+        n_steps = -(-n_rows // told.batch_size)
         learning_rate, eta0 = self._engine_schedule()
         watch = Watch(
-            callback=callback,
+            callback=told.callback,
             held_out=held_out,
             verbose=int(self.verbose),
-            progress=progress,
+            progress=told.progress,
             max_iter=max_iter,
-            averaged_from=-(-(average + 1 - state.t) // X.shape[0]) if average else None,
+            averaged_from=-(-(average + 1 - state.t) // n_steps) if average else None,
             shape=coef_shape or state.coef.shape,
         )
         try:
@@ -319,6 +319,7 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
                 validation_score=score,
                 early_stopping=score is not None,
                 one_class=one_class,
+                batch_size=int(told.batch_size),
                 epoch_callback=watch,
                 copies=watch.wants_coef,
             )
@@ -326,7 +327,9 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
             seen = watch.close()
         if self.verbose and run.status == "converged":
             print(f"Convergence after {run.n_iter} epochs took {seen.seconds[-1]:.2f} seconds")
-        if trace:
+        if watch.ended:  # in the last epoch too
+            run.status = "interrupted"
+        if extras is not None:
             self.trace_ = seen
         return run
 

@@ -25,7 +25,7 @@ from mlcraft.linear_model._sgd_base import (
     STOP_CONSTRAINTS,
     SgdEstimator,
 )
-from mlcraft.linear_model._sgd_trace import EpochCallback, HeldOut
+from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
 __all__ = ["CLASSIFICATION_LOSSES", "SgdClasses"]
 
@@ -73,9 +73,7 @@ class SgdClasses(LinearClassifier, SgdEstimator):
         coef_init: Any,
         intercept_init: Any,
         sample_weight: Any,
-        callback: EpochCallback | None,
-        validation: Any,
-        progress: bool,
+        extras: Extras,
     ) -> Self:
         check_parameters(self)
         self._check_combination()
@@ -93,9 +91,7 @@ class SgdClasses(LinearClassifier, SgdEstimator):
             *self._without_zeros(X, codes.astype(np.intp), weight),
             state,
             int(self.max_iter),
-            callback,
-            validation,
-            progress,
+            extras,
         )
         self._warn_after_fit(run)
         return self
@@ -116,7 +112,7 @@ class SgdClasses(LinearClassifier, SgdEstimator):
             state = self._resumed_state(shape, X.dtype, self.intercept_)
         else:
             state = self._fresh_state(shape, X.dtype)
-        self._train_classes(*self._without_zeros(X, self._codes(y), weight), state, 1, None, None, False, trace=False)
+        self._train_classes(*self._without_zeros(X, self._codes(y), weight), state, 1, None)
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
@@ -165,12 +161,10 @@ class SgdClasses(LinearClassifier, SgdEstimator):
         weight: NDArray[Any] | None,
         state: SgdState,
         max_iter: int,
-        callback: EpochCallback | None,
-        validation: Any,
-        progress: bool,
-        trace: bool = True,
+        extras: Extras | None,
     ) -> SgdRun:
         """Train on checked rows and set the attributes."""
+        validation = None if extras is None else extras.validation
         several = state.coef.ndim == 2
         generator = self._generator()
         if several:
@@ -199,10 +193,8 @@ class SgdClasses(LinearClassifier, SgdEstimator):
             mask=mask,
             score=score,
             held_out=held_out,
-            callback=callback,
-            progress=progress,
+            extras=extras,
             coef_shape=(n_rows, X.shape[1]),
-            trace=trace,
         )
         coef, intercept = self._left(state, run)
         self.coef_ = coef.reshape(n_rows, -1)

@@ -16,7 +16,7 @@ from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._base import dense_coefficients
 from mlcraft.linear_model._sgd_base import CONSTRAINTS, LARGEST_SEED, SgdEstimator
-from mlcraft.linear_model._sgd_trace import EpochCallback
+from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["SGDOneClassSVM"]
 
@@ -156,6 +156,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         *,
         callback: EpochCallback | None = None,
         progress: bool = False,
+        batch_size: int = 1,
     ) -> Self:
         """Fit the model.
 
@@ -176,6 +177,9 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
             `coef_` would be; `valid_loss` is NaN. True ends the training.
         progress : bool, default=False
             Whether to show a bar (by rich) when the fit takes longer than half a second.
+        batch_size : int, default=1
+            Rows a step takes the mean over. More than one are worked on by all threads, with the same result for any
+            number of them; steps are fewer then, and may be longer (`eta0`).
 
         Returns
         -------
@@ -194,10 +198,11 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         FutureWarning
             When `power_t` is negative.
         """
+        extras = Extras(callback, None, progress, batch_size)
         check_parameters(self)
         self._check_combination()
         with self._all_or_nothing():
-            return self._fit(X, coef_init, offset_init, sample_weight, callback, progress)
+            return self._fit(X, coef_init, offset_init, sample_weight, extras)
 
     def _fit(
         self,
@@ -205,8 +210,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         coef_init: Any,
         offset_init: Any,
         sample_weight: Any,
-        callback: EpochCallback | None,
-        progress: bool,
+        extras: Extras,
     ) -> Self:
         X, weight = self._rows(X, sample_weight, reset=True)
         fitted = self.__dict__
@@ -215,7 +219,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
             offset_init = fitted["offset_"] if offset_init is None else offset_init
         offset = np.zeros(1) if offset_init is None else np.asarray(offset_init, dtype=np.float64)
         state = self._fresh_state((X.shape[1],), X.dtype, coef_init, 1 - offset)
-        run = self._train_rows(X, weight, state, int(self.max_iter), callback, progress)
+        run = self._train_rows(X, weight, state, int(self.max_iter), extras)
         self._warn_after_fit(run)
         return self
 
@@ -252,7 +256,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
                 state = self._fresh_state((X.shape[1],), X.dtype, None, np.ones(1))
             else:
                 state = self._resumed_state((X.shape[1],), X.dtype, 1 - self.offset_)
-            self._train_rows(X, weight, state, 1, None, False, trace=False)
+            self._train_rows(X, weight, state, 1, None)
         if isinstance(before, np.ndarray) and before.dtype == self.coef_.dtype and before.flags.writeable:
             before[...] = self.coef_  # scikit-learn's coef_ stays the same array
             self.coef_ = before
@@ -269,9 +273,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         weight: NDArray[Any] | None,
         state: SgdState,
         max_iter: int,
-        callback: EpochCallback | None,
-        progress: bool,
-        trace: bool = True,
+        extras: Extras | None,
     ) -> SgdRun:
         X, y, weight = self._without_zeros(X, np.ones(X.shape[0], dtype=X.dtype), weight)
         generator = self._generator()
@@ -284,10 +286,8 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
             max_iter=max_iter,
             seed=int(generator.randint(LARGEST_SEED)),
             sample_weight=weight,
-            callback=callback,
-            progress=progress,
+            extras=extras,
             one_class=True,
-            trace=trace,
         )
         self.coef_, intercept = self._left(state, run)
         self.offset_ = 1 - intercept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from mlcraft.linear_model._sgd_base import DEFAULT_EPSILON, PENALTY_CONSTRAINTS, STEP_CONSTRAINTS
-from mlcraft.linear_model._sgd_trace import EpochCallback
+from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 from mlcraft.linear_model._sgd_values import SgdValues
 
 __all__ = ["SGDRegressor"]
@@ -166,6 +166,7 @@ class SGDRegressor(SgdValues):
         callback: EpochCallback | None = None,
         validation: Any = None,
         progress: bool = False,
+        batch_size: int = 1,
     ) -> Self:
         """Fit the model.
 
@@ -189,6 +190,9 @@ class SGDRegressor(SgdValues):
             stop, and no training rows are held out.
         progress : bool, default=False
             Whether to show a bar (by rich) when the fit takes longer than half a second.
+        batch_size : int, default=1
+            Rows a step takes the mean over. More than one are worked on by all threads, with the same result for any
+            number of them; steps are fewer then, and may be longer (`eta0`).
 
         Returns
         -------
@@ -210,7 +214,8 @@ class SGDRegressor(SgdValues):
             When `power_t` is negative.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, coef_init, intercept_init, sample_weight, callback, validation, progress)
+            extras = Extras(callback, validation, progress, batch_size)
+            return self._fit(X, y, coef_init, intercept_init, sample_weight, extras)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train one epoch on some rows, going on from where training stands.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,25 @@ from mlcraft._engine.sgd import SgdEpoch
 from mlcraft._engine.sgd_losses import mean_loss
 from mlcraft.linear_model._progress import ProgressBar
 
-__all__ = ["EpochCallback", "HeldOut", "TrainingTrace", "Watch", "check_standing", "trace_of"]
+__all__ = ["EpochCallback", "Extras", "HeldOut", "TrainingTrace", "Watch", "check_standing", "trace_of"]
 
 Doubles = NDArray[np.float64]
 EpochCallback = Callable[[int, NDArray[Any], float, float, float], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What `fit` takes beside the data, and scikit-learn's does not."""
+
+    callback: EpochCallback | None = None
+    validation: Any = None
+    progress: bool = False
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        size: Any = self.batch_size
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"batch_size must be a whole number of rows, 1 or more, got {size!r}")
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,7 @@ class Watch:
         self._averaged_from, self._shape = averaged_from, shape
         self._rows: list[tuple[int, float, float, float, float]] = []
         self._bar = ProgressBar("Training", max_iter) if progress else None
+        self.ended = False  # by the callback
         self.wants_coef = callback is not None or held_out is not None or bool(verbose)
 
     def __call__(self, report: SgdEpoch) -> bool:
@@ -187,7 +204,9 @@ class Watch:
         if self._callback is None:
             return False
         assert coef is not None
-        return bool(self._callback(report.epoch, coef.reshape(self._shape), train_loss, valid_loss, report.seconds))
+        answer = self._callback(report.epoch, coef.reshape(self._shape), train_loss, valid_loss, report.seconds)
+        self.ended = bool(answer)
+        return self.ended
 
     def close(self) -> TrainingTrace:
         """Take away the bar and return what was seen."""

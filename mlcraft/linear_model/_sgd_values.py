@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._sgd_base import CONSTRAINTS, DEFAULT_EPSILON, STOP_CONSTRAINTS, SgdEstimator
-from mlcraft.linear_model._sgd_trace import EpochCallback, HeldOut
+from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
 __all__ = ["REGRESSION_LOSSES", "SgdValues"]
 
@@ -60,9 +60,7 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
         coef_init: Any,
         intercept_init: Any,
         sample_weight: Any,
-        callback: EpochCallback | None,
-        validation: Any,
-        progress: bool,
+        extras: Extras,
     ) -> Self:
         check_parameters(self)
         self._check_combination()
@@ -73,7 +71,7 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
             intercept_init = fitted["intercept_"] if intercept_init is None else intercept_init
         state = self._fresh_state((X.shape[1],), X.dtype, coef_init, intercept_init)
         rows = self._without_zeros(X, y, weight)
-        run = self._train_values(*rows, state, int(self.max_iter), callback, validation, progress)
+        run = self._train_values(*rows, state, int(self.max_iter), extras)
         self._warn_after_fit(run)
         return self
 
@@ -88,7 +86,7 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
             state = self._fresh_state(shape, X.dtype)
         else:
             state = self._resumed_state(shape, X.dtype, self.intercept_)
-        self._train_values(*self._without_zeros(X, y, weight), state, 1, None, None, False, trace=False)
+        self._train_values(*self._without_zeros(X, y, weight), state, 1, None)
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
@@ -103,12 +101,10 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
         weight: NDArray[Any] | None,
         state: SgdState,
         max_iter: int,
-        callback: EpochCallback | None,
-        validation: Any,
-        progress: bool,
-        trace: bool = True,
+        extras: Extras | None,
     ) -> SgdRun:
         """Train on checked rows and set the attributes."""
+        validation = None if extras is None else extras.validation
         own = validation is not None
         mask = self._split(y) if self.early_stopping and not own else None
         held_out, score = None, None
@@ -131,9 +127,7 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
             mask=mask,
             score=score,
             held_out=held_out,
-            callback=callback,
-            progress=progress,
-            trace=trace,
+            extras=extras,
         )
         self.coef_, self.intercept_ = self._left(state, run)
         return run
