@@ -421,3 +421,43 @@ def test_bar_appears_on_long_fits_only(monkeypatch):
     assert bar._shown
     bar.close()
     assert not bar._shown
+
+
+# ---------------------------------------------------------------- mini-batches
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_one_batch_of_all_rows_is_gradient_descent(storage):
+    settings = {"learning_rate": "constant", "eta0": 0.3, "alpha": 0.1, "tol": None, "max_iter": 20}
+    heard = []
+    model = ours.SGDRegressor(**settings).fit(
+        storage(X), VALUES, sample_weight=WEIGHT, batch_size=N, callback=lambda *report: heard.append(report[1])
+    )
+    coef, intercept, decay = np.zeros(5), 0.0, 0.01 if storage is sparse.csr_array else 1.0
+    for _ in range(20):
+        slope = WEIGHT * (X @ coef + intercept - VALUES) / N
+        coef, intercept = coef * (1 - 0.3 * 0.1) - 0.3 * (X.T @ slope), intercept - 0.3 * decay * slope.sum()
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-10)
+    np.testing.assert_allclose(model.intercept_, intercept, rtol=1e-10)
+    np.testing.assert_array_equal(heard[-1], model.coef_)
+    assert model.t_ == 21
+
+
+def test_batches_learn_classes_too():
+    settings = {"loss": "log_loss", "alpha": 0.01, "learning_rate": "constant", "random_state": 0, "tol": None}
+    whole = ours.SGDClassifier(**settings, eta0=0.05, max_iter=40).fit(X, THREE)
+    batches = ours.SGDClassifier(**settings, eta0=0.5, max_iter=40, average=20).fit(X, THREE, batch_size=10)
+    assert batches.score(X, THREE) > whole.score(X, THREE) - 0.03
+    assert batches.t_ == 40 * 9 + 1
+
+
+@pytest.mark.parametrize("size", [0, 2.0, True, None])
+def test_batch_size_must_be_a_count(size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of rows"):
+        ours.SGDRegressor().fit(X, VALUES, batch_size=size)
+
+
+def test_passive_aggressive_steps_are_for_one_row():
+    model = ours.SGDClassifier(learning_rate="pa1", penalty=None)
+    with pytest.raises(ValueError, match="is a step for one row"):
+        model.fit(X, TWO, batch_size=2)

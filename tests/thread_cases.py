@@ -16,7 +16,7 @@ from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
 from mlcraft._engine.penalty import Penalty
 from mlcraft._engine.smooth import fit_smooth
-from mlcraft.linear_model import LinearRegression, RidgeCV
+from mlcraft.linear_model import LinearRegression, RidgeCV, SGDClassifier
 
 rng = np.random.default_rng(0)
 
@@ -259,6 +259,21 @@ def folds_of_sparse_rows() -> tuple[np.ndarray, ...]:
     return penalty_search(X, rng.standard_normal(9_000), cv=4)
 
 
+def rows_one_by_one() -> tuple[np.ndarray, ...]:
+    return trained(1)
+
+
+def rows_in_batches() -> tuple[np.ndarray, ...]:
+    return trained(3_000)
+
+
+def trained(batch_size: int) -> tuple[np.ndarray, ...]:
+    X, y = problem(20_000, 8)
+    model = SGDClassifier(loss="log_loss", max_iter=3, tol=None, random_state=0, average=True)
+    model.fit(X - X.mean(axis=0), np.digitize(y - y.mean(), [-2.0, 2.0]), batch_size=batch_size)
+    return model.coef_, model.intercept_, model.trace_.train_loss
+
+
 CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
     case.__name__: case
     for case in (
@@ -302,6 +317,8 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         folds,
         folds_wide,
         folds_of_sparse_rows,
+        rows_one_by_one,
+        rows_in_batches,
     )
 }
 
