@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,15 +22,28 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from mlcraft._engine.sgd import SgdRun, SgdState, train_sgd
 from mlcraft._engine.status import warn_caller
-from mlcraft._engine.validation import checked_weights
+from mlcraft._engine.validation import adopt_width, checked_weights, is_plain_matrix
 from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut, TrainingTrace, Watch
 
-__all__ = ["DEFAULT_EPSILON", "PENALTY_CONSTRAINTS", "STEP_CONSTRAINTS", "STOP_CONSTRAINTS", "SgdEstimator"]
+__all__ = [
+]
+    "ANY_SEED",
+    "CONSTRAINTS",
+    "DEFAULT_EPSILON",
+    "SPARE",
+    "PENALTY_CONSTRAINTS",
+    "STEP_CONSTRAINTS",
+    "STOP_CONSTRAINTS",
+    "SgdEstimator",
+    "first_draws",
+]
 
 Doubles = NDArray[np.float64]
 DEFAULT_EPSILON = 0.1
 LARGEST_SEED = np.iinfo(np.int32).max
+ANY_SEED = (0, LARGEST_SEED)
+SPARE = (1, LARGEST_SEED)  # scikit-learn draws one more, for a purpose of its own
 WITH_EPSILON = ("huber", "epsilon_insensitive", "squared_epsilon_insensitive")
 NO_WEIGHT_HELD_OUT = "The sample weights for validation set are all zero, consider using a different random state."
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -57,6 +72,13 @@ STEP_CONSTRAINTS: dict[str, list[Any]] = {
     "epsilon": [Interval(Real, 0, None, closed="left")],
     "learning_rate": [StrOptions({"constant", "optimal", "invscaling", "adaptive", "pa1", "pa2"})],
 }
+
+
+@lru_cache(maxsize=256)
+def first_draws(seed: int, bounds: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    """Return the first whole numbers that a generator of this seed draws; to make one takes longer than a chunk."""
+    generator = np.random.RandomState(seed)
+    return tuple(int(generator.randint(*bound)) for bound in bounds)
 
 
 class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -158,6 +180,20 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
 
     # ------------------------------------------------------------ rows
 
+    def _are_plain(self, X: Any, y: Any, reset: bool) -> bool:
+        """Tell whether X and y are finite arrays of numbers that need no validation; it costs much of a small chunk."""
+        fitted = self.__dict__
+        if not is_plain_matrix(X) or type(y) is not np.ndarray or y.shape != (X.shape[0],):
+            return False
+        if not reset and (fitted.get("n_features_in_") != X.shape[1] or "feature_names_in_" in fitted):
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            if y.dtype.kind not in "biuf" or not isfinite(X.sum()) or not isfinite(y.sum()):
+                return False
+        if reset:
+            adopt_width(self, X.shape[1])
+        return True
+
     def _weights(self, sample_weight: Any, X: Any) -> NDArray[Any] | None:
         if sample_weight is None:
             return None
@@ -250,15 +286,6 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
         return state.average_coef, state.average_intercept
 
     # ------------------------------------------------------------ training
-
-    def _seed(self, generator: Any, *, spare_before: bool) -> int:
-        """Draw the seed of the shuffles where scikit-learn draws it: it draws another before or after."""
-        if spare_before:
-            generator.randint(1, LARGEST_SEED)
-        seed = int(generator.randint(LARGEST_SEED))
-        if not spare_before:
-            generator.randint(1, LARGEST_SEED)
-        return seed
 
     def _train(
         self,
@@ -375,8 +402,12 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
 
         return score
 
-    def _generator(self) -> Any:
-        return check_random_state(self.random_state)
+    def _draw(self, *bounds: tuple[int, int]) -> tuple[int, ...]:
+        """Draw whole numbers one after the other."""
+        if type(self.random_state) is int:
+            return first_draws(self.random_state, bounds)
+        generator = check_random_state(self.random_state)
+        return tuple(int(generator.randint(*bound)) for bound in bounds)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -19,11 +18,13 @@ from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._labels import encode_labels
 from mlcraft.linear_model._linear_classifier import LinearClassifier
 from mlcraft.linear_model._sgd_base import (
+    ANY_SEED,
     CONSTRAINTS,
     DEFAULT_EPSILON,
-    LARGEST_SEED,
+    SPARE,
     STOP_CONSTRAINTS,
     SgdEstimator,
+    first_draws,
 )
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
@@ -116,8 +117,9 @@ class SgdClasses(LinearClassifier, SgdEstimator):
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-        X = engine_matrix(X)
+        if not self._are_plain(X, y, reset):
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
+            X = engine_matrix(X)
         return X, y, self._weights(sample_weight, X)
 
     @staticmethod
@@ -126,7 +128,9 @@ class SgdClasses(LinearClassifier, SgdEstimator):
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
 
     def _class_weights(self, codes: NDArray[np.intp]) -> NDArray[np.float64]:
-        if not (isinstance(self.class_weight, str) and self.class_weight == "balanced"):
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
+        if not isinstance(self.class_weight, str):
             found: NDArray[np.float64] = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             return found
         counts = np.bincount(codes, minlength=len(self.classes_))
@@ -166,17 +170,17 @@ class SgdClasses(LinearClassifier, SgdEstimator):
         """Train on checked rows and set the attributes."""
         validation = None if extras is None else extras.validation
         several = state.coef.ndim == 2
-        generator = self._generator()
         if several:
             mask = self._mask(codes, validation)
-            seeds: Any = [
-                self._seed(check_random_state(seed), spare_before=True)
-                for seed in generator.randint(LARGEST_SEED, size=len(self.classes_))
-            ]
-        else:
-            generator.randint(1, LARGEST_SEED)  # scikit-learn draws one for a purpose of its own
+            drawn = self._draw(*[ANY_SEED] * len(self.classes_))
+            seeds: Any = [first_draws(seed, (SPARE, ANY_SEED))[1] for seed in drawn]
+        elif type(self.random_state) is int:
             mask = self._mask(codes, validation)
-            seeds = int(generator.randint(LARGEST_SEED))
+            seeds = self._draw(SPARE, ANY_SEED)[1]
+        else:  # the split may draw from the same generator
+            self._draw(SPARE)
+            mask = self._mask(codes, validation)
+            seeds = self._draw(ANY_SEED)[0]
         held_out, score = self._held_out(X, codes, weight, mask, validation, several)
         by_class = self._class_weights(codes)
         targets = codes.astype(X.dtype) if several else self._targets(codes, X.dtype)[0]

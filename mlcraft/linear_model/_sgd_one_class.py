@@ -15,7 +15,7 @@ from mlcraft._engine.least_squares import predict_linear
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._base import dense_coefficients
-from mlcraft.linear_model._sgd_base import CONSTRAINTS, LARGEST_SEED, SgdEstimator
+from mlcraft.linear_model._sgd_base import ANY_SEED, CONSTRAINTS, SPARE, SgdEstimator
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["SGDOneClassSVM"]
@@ -276,15 +276,14 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         extras: Extras | None,
     ) -> SgdRun:
         X, y, weight = self._without_zeros(X, np.ones(X.shape[0], dtype=X.dtype), weight)
-        generator = self._generator()
         if self.random_state is None:
-            generator.randint(1, LARGEST_SEED)  # scikit-learn draws one from the global generator
+            self._draw(SPARE)  # from the global generator, as scikit-learn does
         run = self._train(
             X,
             y,
             state,
             max_iter=max_iter,
-            seed=int(generator.randint(LARGEST_SEED)),
+            seed=self._draw(ANY_SEED)[0],
             sample_weight=weight,
             extras=extras,
             one_class=True,

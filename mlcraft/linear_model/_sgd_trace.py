@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.least_squares import predict_linear
 from mlcraft._engine.sgd import SgdEpoch
 from mlcraft._engine.sgd_losses import mean_loss
 from mlcraft.linear_model._progress import ProgressBar
@@ -139,7 +140,7 @@ class HeldOut:
 
     def mean_loss(self, coef: NDArray[Any], intercept: NDArray[Any]) -> float:
         """Return the mean loss, and the mean of that over several problems."""
-        eta = np.reshape(self.X @ np.atleast_2d(coef).T + intercept, (-1, len(self.targets)))
+        eta = predict_linear(self.X, np.atleast_2d(coef), intercept)
         found = [
             mean_loss(self.loss, target, eta[:, j], self.parameter, self.weight)
             for j, target in enumerate(self.targets)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
-from mlcraft.linear_model._sgd_base import CONSTRAINTS, DEFAULT_EPSILON, STOP_CONSTRAINTS, SgdEstimator
+from mlcraft.linear_model._sgd_base import ANY_SEED, CONSTRAINTS, DEFAULT_EPSILON, SPARE, STOP_CONSTRAINTS, SgdEstimator
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
 __all__ = ["REGRESSION_LOSSES", "SgdValues"]
@@ -90,8 +90,9 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-        X = engine_matrix(X)
+        if not self._are_plain(X, y, reset):
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
+            X = engine_matrix(X)
         return X, y.astype(X.dtype, copy=False), self._weights(sample_weight, X)
 
     def _train_values(
@@ -116,7 +117,7 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
                 rows = rows[0], rows[1].astype(X.dtype, copy=False), rows[2]
             held_out = HeldOut(rows[0], [rows[1]], rows[2], self._engine_loss(), self._parameter())
             score = self._scorer(*rows, None, scaled=own) if self.early_stopping else None
-        seed = self._seed(self._generator(), spare_before=False)
+        seed, _ = self._draw(ANY_SEED, SPARE)
         run = self._train(
             X,
             y,
