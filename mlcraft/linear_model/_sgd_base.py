@@ -27,7 +27,6 @@ from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut, TrainingTrace, Watch
 
 __all__ = [
-]
     "ANY_SEED",
     "CONSTRAINTS",
     "DEFAULT_EPSILON",
