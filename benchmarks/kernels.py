@@ -193,6 +193,7 @@ def descent_row(data: Data, accelerated: bool) -> Row:
             return mlcraft.solve(
                 data.X,
                 data.y,
+                loss="squared",
                 solver=solver,
                 max_iter=steps,
                 tol=0.0,

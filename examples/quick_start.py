@@ -39,7 +39,7 @@ ridge = Ridge(alpha=[10.0, 0.1]).fit(X, both, sample_weight=weights)
 print(f"two targets, two penalties: coefficients {ridge.coef_.shape}")
 
 # %% The functional front shows how a solver got there
-direct = solve(X, np.log(y), alpha=1e-3)
-descent = solve(X, np.log(y), alpha=1e-3, solver="nesterov", tol=1e-10)
+direct = solve(X, np.log(y), loss="squared", alpha=1e-3)
+descent = solve(X, np.log(y), loss="squared", alpha=1e-3, solver="nesterov", tol=1e-10)
 distance = np.abs(descent.coef - direct.coef).max() / np.abs(direct.coef).max()
 print(f"{descent.status} in {descent.n_iter} steps, {distance:.0e} from the direct solution")

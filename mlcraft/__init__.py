@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from mlcraft._core import __version__
 from mlcraft._engine.config import config_context, get_config, set_config
 from mlcraft._system import get_include, show_versions
-from mlcraft.solve import Solution, solve  # at once: the function hides the module of this name
+from mlcraft.solve import Solution, solve, solvers_for  # at once: the function hides the module of this name
 
 if TYPE_CHECKING:
     from mlcraft import datasets, jit, linear_model, plots, svm
+    from mlcraft.kernels import gram, hessian, predict_linear, value_and_gradient
     from mlcraft.model_file import ModelFileError, load_model, save_model
     from mlcraft.moments import Moments
 
@@ -29,15 +30,20 @@ __all__ = [
     "datasets",
     "get_config",
     "get_include",
+    "gram",
+    "hessian",
     "jit",
     "linear_model",
     "load_model",
     "plots",
+    "predict_linear",
     "save_model",
     "set_config",
     "show_versions",
     "solve",
+    "solvers_for",
     "svm",
+    "value_and_gradient",
 ]
 
 # Imported on first use: `import mlcraft` takes no time and loads neither Numba nor a plotting library.
@@ -45,6 +51,10 @@ _LAZY = {
     "ModelFileError": ("mlcraft.model_file", "ModelFileError"),
     "Moments": ("mlcraft.moments", "Moments"),
     "datasets": ("mlcraft.datasets", None),
+    "gram": ("mlcraft.kernels", "gram"),
+    "hessian": ("mlcraft.kernels", "hessian"),
+    "predict_linear": ("mlcraft.kernels", "predict_linear"),
+    "value_and_gradient": ("mlcraft.kernels", "value_and_gradient"),
     "jit": ("mlcraft.jit", None),
     "linear_model": ("mlcraft.linear_model", None),
     "plots": ("mlcraft.plots", None),

@@ -524,7 +524,7 @@ def test_both_engines_solve_alike(core, solver, alpha, fit_intercept):
     for engine in ("cpp", "numba"):
         with mlcraft.config_context(engine=engine):
             found[engine] = mlcraft.solve(
-                X, y, solver=solver, alpha=alpha, sample_weight=weight, fit_intercept=fit_intercept
+                X, y, loss="squared", solver=solver, alpha=alpha, sample_weight=weight, fit_intercept=fit_intercept
             )
     assert found["cpp"].status == found["numba"].status == "converged"
     for name in ("coef", "intercept", "objective"):

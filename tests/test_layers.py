@@ -34,7 +34,9 @@ MAY_IMPORT = {
     "linear_model": frozenset({"_core", "_engine", "exceptions", "moments", "plots", "uncertainty"}),
     "svm": frozenset({"_core", "_engine", "exceptions", "linear_model"}),
     "plots": frozenset({"exceptions", "uncertainty"}),
-    "solve": frozenset({"_core", "_engine", "exceptions", "jit"}),
+    "_solve": frozenset({"_core", "_engine", "exceptions", "jit", "plots"}),
+    "solve": frozenset({"_engine", "_solve", "exceptions"}),
+    "kernels": frozenset({"_engine"}),
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
     "_moments_file": frozenset({"_core", "_engine", "_model_container"}),
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
@@ -46,7 +48,7 @@ MAY_IMPORT = {
     "__main__": EVERYTHING,
 }
 PRIVATE = frozenset(
-    {"_core", "_engine", "_model_container", "_model_values", "_moments_file", "_system"}
+    {"_core", "_engine", "_model_container", "_model_values", "_moments_file", "_solve", "_system"}
 )  # not for the command line
 # Packages that are slow to import or optional, and the rooms that may import them at once.
 GUESTS = {

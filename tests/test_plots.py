@@ -50,7 +50,7 @@ DRAWINGS = {
 }
 
 
-@pytest.mark.parametrize("name", plots.__all__)
+@pytest.mark.parametrize("name", DRAWINGS)
 def test_returns_axes(name):
     model, X, y = fitted()
     ax = DRAWINGS[name](model, X, y)
@@ -61,7 +61,7 @@ def test_returns_axes(name):
     ax.figure.canvas.draw()
 
 
-@pytest.mark.parametrize("name", plots.__all__)
+@pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("kind", ["ridge", "weights", "zero_weights", "targets", "no_intercept", "float32"])
 def test_kinds_of_fits(name, kind):
     X, y = problem()

@@ -1,5 +1,6 @@
 """The functional front: arguments, warnings, and that all solvers find the same minimum."""
 
+import functools
 import subprocess
 import sys
 import warnings
@@ -12,9 +13,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 import mlcraft
-from mlcraft import solve
 from mlcraft.linear_model import Ridge
 
+solve = functools.partial(mlcraft.solve, loss="squared")
 SOLVERS = ["direct", "gd", "nesterov"]
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 
@@ -125,7 +126,17 @@ def test_dependent_columns_are_named_in_the_status(data):
     ("wrong", "text"),
     [
         ({"loss": "cubed"}, "loss"),
-        ({"solver": "newton"}, "solver"),
+        ({"solver": "newtons"}, "solver"),
+        ({"penalty": "l3"}, "penalty"),
+        ({"seed": -1}, "seed"),
+        ({"max_time": -1.0}, "max_time"),
+        ({"parameter": 1.0}, "parameter"),
+        ({"offset": np.ones(79)}, "offset"),
+        ({"init": np.ones(3)}, "init"),
+        ({"callback": 3}, "callback"),
+        ({"bounds": (0, 1)}, "bounds"),
+        ({"groups": [0] * 4}, "groups"),
+        ({"stride": 1}, "stride"),
         ({"alpha": -1.0}, "alpha"),
         ({"alpha": np.nan}, "alpha"),
         ({"alpha": np.inf}, "alpha"),

@@ -176,7 +176,7 @@ def wide_ridge() -> tuple[np.ndarray, ...]:
 def descend(X, y, solver: str) -> tuple[np.ndarray, ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = solve(X, y, solver=solver, alpha=1e-3, max_iter=30)
+        found = solve(X, y, loss="squared", solver=solver, alpha=1e-3, max_iter=30)
     return (found.coef, np.array([found.intercept, found.objective, found.gradient_norm, found.n_iter]))
 
 

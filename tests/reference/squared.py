@@ -6,6 +6,18 @@ F(b, b0) = sum_i w_i (y_i - x_i'b - b0)^2 / (2 sum_i w_i) + alpha/2 ||b||^2
 import numpy as np
 
 
+def value(y, eta, parameter=0.0):
+    return (np.asarray(eta) - y) ** 2 / 2
+
+
+def gradient(y, eta, parameter=0.0):
+    return np.asarray(eta) - y
+
+
+def hessian(y, eta, parameter=0.0):
+    return np.ones_like(eta)
+
+
 def as_double(X, y, sample_weight):
     X, y = np.array(X, dtype=np.float64), np.array(y, dtype=np.float64)
     weight = np.ones(len(X)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
@@ -17,9 +29,9 @@ def value_and_gradient(X, y, coef, intercept, sample_weight=None, alpha=0.0):
     coef = np.asarray(coef, dtype=np.float64)
     residual = y - (X @ coef + intercept)
     total = weight.sum()
-    value = (weight * residual**2).sum() / (2 * total) + alpha / 2 * (coef @ coef)
-    gradient = -X.T @ (weight * residual) / total + alpha * coef
-    return value, gradient, -(weight * residual).sum() / total
+    mean = (weight * residual**2).sum() / (2 * total) + alpha / 2 * (coef @ coef)
+    slope = -X.T @ (weight * residual) / total + alpha * coef
+    return mean, slope, -(weight * residual).sum() / total
 
 
 def weighted_gram(X, sample_weight=None, shift=None):

@@ -1,0 +1,1 @@
+"""What stands behind `mlcraft.solve`: the table of what goes together, the choice of a solver, doors to engines."""

@@ -1,0 +1,96 @@
+"""``solver="direct"``: the factorised normal equations, and the gradient that certifies them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft._engine.factor import Factor
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import fit_least_squares
+from mlcraft._solve.outcome import GRADIENT, Outcome
+from mlcraft._solve.problem import Data, Problem
+
+__all__ = ["run_direct"]
+
+Doubles = NDArray[np.float64]
+BLOCK = 1 << 18  # elements of X that are squared at once
+
+
+def run_direct(problem: Problem) -> Outcome:
+    """
+    Solve least squares by a factorisation, to the precision of the arithmetic.
+
+    Parameters
+    ----------
+    problem : Problem
+        With the squared loss and an L2 penalty or none.
+
+    Returns
+    -------
+    Outcome
+    """
+    data = problem.data
+    y = data.y if data.offset is None else data.y - data.offset
+    X, y, weight = readable(data.X, y, data.weight)
+    fit = fit_least_squares(
+        X, y, alpha=problem.ridge * problem.total, sample_weight=weight, fit_intercept=problem.fit_intercept
+    )
+    coef, intercept = fit.coef.astype(np.float64), np.asarray(fit.intercept, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, gradient, constant = _core.fused_pass(X, y, coef, float(intercept), weight)
+        objective = value + (problem.ridge * float(coef @ coef) / 2 if problem.ridge else 0.0)
+        certificate = _certificate(problem, Data(X, y, weight, None, None), fit.factor, coef, gradient, constant)
+    return Outcome(
+        coef,
+        intercept,
+        float(objective),
+        certificate,
+        GRADIENT,
+        int(fit.n_iter),
+        fit.status,
+        "direct",
+        factor=fit.factor,
+    )
+
+
+def _certificate(
+    problem: Problem, data: Data, factor: Factor | None, coef: Doubles, gradient: Doubles, constant: float
+) -> float:
+    """Largest element of the gradient in columns of unit spread, relative to the spread of y."""
+    if factor is not None and not factor.dual and factor.weight_sum > 0:
+        mean = factor.mean
+        squares = np.diagonal(factor.matrix()) - np.where(factor.scale > 0, factor.alpha, 0.0)
+        variance = np.maximum(squares, 0.0) / factor.weight_sum
+    else:
+        mean, variance = _column_moments(data.X, data.weight, problem.fit_intercept)
+    y = data.y.astype(np.float64)
+    centre = np.average(y, weights=data.weight) if problem.fit_intercept else 0.0
+    spread = float(np.sqrt(np.average((y - centre) ** 2, weights=data.weight)))
+    if not spread > 0:
+        return 0.0
+    centred = gradient - mean * constant + problem.ridge * coef
+    scaled = np.divide(centred, np.sqrt(variance), out=np.zeros_like(centred), where=variance > 0)
+    slope = abs(constant) if problem.fit_intercept else 0.0
+    return float(max(np.abs(scaled).max(initial=0.0), slope) / spread)
+
+
+def _column_moments(X: Any, weight: NDArray[Any] | None, centre: bool) -> tuple[Doubles, Doubles]:
+    """Return weighted means and variances of the columns; zeros and mean squares where they are not centred."""
+    n, p = X.shape
+    weights = np.ones(n) if weight is None else weight.astype(np.float64)
+    weights = weights / weights.sum()
+    if not isinstance(X, np.ndarray):
+        mean = np.asarray(X.T @ weights).ravel() if centre else np.zeros(p)
+        squares = X.copy()
+        squares.data = squares.data.astype(np.float64) ** 2
+        return mean, np.maximum(np.asarray(squares.T @ weights).ravel() - mean**2, 0.0)
+    mean = weights @ X if centre else np.zeros(p)
+    variance = np.zeros(p)
+    step = max(1, BLOCK // max(p, 1))
+    for begin in range(0, n, step):
+        variance += weights[begin : begin + step] @ (X[begin : begin + step] - mean) ** 2
+    return np.asarray(mean, dtype=np.float64), variance
