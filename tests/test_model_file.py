@@ -23,11 +23,14 @@ from mlcraft.linear_model import (
     RidgeClassifier,
     RidgeClassifierCV,
     RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
 )
 from mlcraft.model_file import ModelFileError, TabularModel, load_model, save_model
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(60, 4)) * [1.0, 1e3, 1e-3, 1.0] + [0.0, 5.0, 0.0, 1e4]
+CALM = (X - X.mean(axis=0)) / X.std(axis=0)
 Y = X @ [1.0, 2e-3, 3e3, -0.1] + RNG.normal(size=60)
 
 
@@ -67,6 +70,11 @@ def models() -> dict[str, tuple[Any, Any]]:
         "logistic of three": (
             LogisticRegression(C=0.3).fit(X, np.digitize(np.sin(50 * Y), [-0.3, 0.3]).astype(str)),
             X,
+        ),
+        "trained row by row": (SGDClassifier(average=True, random_state=0).fit(CALM, labels), CALM),
+        "regression row by row": (
+            SGDRegressor(early_stopping=True, random_state=0).fit(CALM.astype(np.float32), CALM[:, 0]),
+            CALM.astype(np.float32),
         ),
         "classifier of labels": (
             RidgeClassifier().fit(X, np.column_stack([Y > 0, X[:, 0] > 0]).astype(int)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import pickle
 import warnings
@@ -19,6 +20,7 @@ from sklearn.utils.fixes import parse_version
 import mlcraft.linear_model as ours
 from mlcraft._engine.sgd import SGD_LOSSES, SgdState, train_sgd
 from mlcraft._engine.sgd_losses import TARGETS, mean_loss
+from mlcraft.model_file import ModelFileError, load_model, save_model
 
 _spec = importlib.util.spec_from_file_location("sgd_twin", Path(__file__).parent / "reference" / "sgd.py")
 twin = importlib.util.module_from_spec(_spec)
@@ -421,6 +423,36 @@ def test_bar_appears_on_long_fits_only(monkeypatch):
     assert bar._shown
     bar.close()
     assert not bar._shown
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_loaded_model_goes_on_the_same(name, tmp_path):
+    settings = {"random_state": 0, "max_iter": 5} | ({} if name == "Perceptron" else {"average": 3})
+    model = MODELS[name](**settings).fit(X, target_of(name))
+    save_model(tmp_path / "model.mlc", model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        again = load_model(tmp_path / "model.mlc")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.trace_.to_frame().equals(model.trace_.to_frame())
+    for one in (again, model):
+        one.partial_fit(X[::2], target_of(name)[::2])
+    assert_same(again, model, tol=0)
+
+
+@pytest.mark.parametrize("part", ["_average_coef", "_standard_intercept", "t_", "trace_"])
+def test_file_of_a_model_that_makes_no_sense_is_refused(part, tmp_path):
+    model = ours.SGDRegressor(average=True, random_state=0).fit(X, VALUES)
+    if part == "trace_":
+        model.trace_ = dataclasses.replace(model.trace_, seconds=np.ones(1000))
+    else:
+        setattr(model, part, "soon" if part == "t_" else np.ones(7))
+    save_model(tmp_path / "model.mlc", model)
+    with pytest.raises(ModelFileError):
+        load_model(tmp_path / "model.mlc")
 
 
 # ---------------------------------------------------------------- mini-batches

@@ -249,7 +249,8 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
             coef = np.array(dense_coefficients(coef_init), dtype=dtype, order="C")
             coef = coef.ravel() if len(shape) == 1 else coef
             if coef.shape != shape:
-                raise ValueError(f"Provided {'``coef_``' if len(shape) == 2 else 'coef_init'} does not match dataset. ")
+                name, end = ("``coef_``", ". ") if len(shape) == 2 else ("coef_init", ".")
+                raise ValueError(f"Provided {name} does not match dataset{end}")
         if intercept_init is not None:
             intercept = np.array(intercept_init, dtype=np.float64, order="C")
             if intercept.shape != (n_problems,) and (len(shape) == 2 or intercept.ndim > 0):
