@@ -19,7 +19,8 @@ public:
     double squared_norm(Index k) const { return static_cast<double>(product(rows_[k], rows_[k])); }
     void prefetch(Index k) const {
         constexpr Index page = 4096 / static_cast<Index>(sizeof(T));  // of longer rows, the machine asks for the rest
-        sgd_ask(rows_[k], m_.size < page ? m_.size : page);
+        const Index read = whole_ < m_.size ? whole_ + L : whole_;
+        sgd_ask(rows_[k], read < page ? read : page);
     }
     void charge(double squares, double sizes) {
         charged_ += squares_ * static_cast<T>(squares) + sizes_ * static_cast<T>(sizes);
@@ -47,10 +48,16 @@ private:
     }
     template <int H>
     static Vector<T, H> halves(V v) {
-        Vector<T, H> low, high;
-        __builtin_memcpy(&low, &v, sizeof low);
-        __builtin_memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
-        return low + high;
+        return halves_of(v, std::make_integer_sequence<int, H>{});
+    }
+    template <int... Lane>
+    static Vector<T, sizeof...(Lane)> halves_of(V v, std::integer_sequence<int, Lane...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+        constexpr int half = sizeof...(Lane);
+        return __builtin_shufflevector(v, v, Lane...) + __builtin_shufflevector(v, v, (Lane + half)...);
+#else
+        return Vector<T, sizeof...(Lane)>{v[Lane]...} + Vector<T, sizeof...(Lane)>{v[Lane + int(sizeof...(Lane))]...};
+#endif
     }
     template <class, int>
     friend class SgdDenseRows;
@@ -153,7 +160,8 @@ public:
         if (!rule_.l1) return;
         for (Index e = 0; e < row.count; ++e) {
             T &w = m_.w[row.indices[e]], &q = m_.q[row.indices[e]];
-            const T left = sgd_truncated(w, q, move.u, move.inverse);
+            using V = Vector<T, 16 / sizeof(T)>;  // in vectors there are no branches, which signs would mislead
+            const T left = sgd_truncated(w - V{}, q - V{}, move.u, move.inverse)[0];
             q += (left - w) * move.scale;
             w = left;
         }

@@ -87,13 +87,13 @@ inline double sgd_damped(double update, double decay) {
     return step;
 }
 
-// Asks for all lines of memory of some elements. The empty statement is a side effect: without one, GCC takes calls of
-// a function that only prefetches for superfluous.
+// Asks for all lines of memory of some elements, into the second cache: more requests can wait there than at the first.
+// The empty statement is a side effect: without one, GCC drops calls of a function that only prefetches.
 template <class T>
 inline void sgd_ask(const T* x, Index count) {
     const char *first = reinterpret_cast<const char*>(x), *end = reinterpret_cast<const char*>(x + count);
-    for (const char* line = first; line < end; line += 64) __builtin_prefetch(line, 0, 3);
-    __builtin_prefetch(end - 1, 0, 3);
+    for (const char* line = first; line < end; line += 64) __builtin_prefetch(line, 0, 2);
+    __builtin_prefetch(end - 1, 0, 2);
     __asm__ volatile("");
 }
 

@@ -120,7 +120,7 @@ public:
           rule_(sgd_rule_of(options, schedule_, std::is_same_v<T, float>)),
           order_(x.rows(), data.validation, options.shuffle, problem.seed),
           width_((x.cols() + simd::sgd_padding - 1) / simd::sgd_padding * simd::sgd_padding), memory_(3 * width_),
-          ahead_(std::clamp<Index>(4096 / std::max<Index>(rows_type::row_bytes(x), 1), 1, 12)),
+          ahead_(std::clamp<Index>(16384 / std::max<Index>(rows_type::row_bytes(x), 1), 1, 24)),
           block_(options.batch_size > 1
                      ? std::min(options.batch_size, std::max<Index>(order_.size(), 1))
                      : std::clamp<Index>((1 << 20) / std::max<Index>(rows_type::row_bytes(x), 1), 16, 256)),
@@ -230,15 +230,23 @@ private:
 
     // The rows of a block and, of those after it, where they are.
     void take(Index begin, Index count) {
-        order_.reach(std::min(order_.size(), begin + count + ahead_));
+        const Index known = order_.reached();
+        order_.reach(std::min(order_.size(), begin + 2 * block_ + ahead_));
+        for (Index k = known; k < order_.reached(); ++k) {  // their rows are asked for later
+            const std::int32_t i = order_.rows()[k];
+            __builtin_prefetch(&data_.y[i], 0, 2);
+            if (data_.weight) __builtin_prefetch(&data_.weight[i], 0, 2);
+        }
         const std::int32_t* rows = order_.rows();
         for (Index k = 0; k < count + ahead_; ++k) rows_.set(k, rows[std::min(begin + k, order_.size() - 1)]);
         for (Index k = 0; k < count; ++k) {
             const Index i = rows[begin + k];
             const double value = static_cast<double>(data_.y[i]);
-            const bool is_code = value == problem_.code;
-            y()[k] = problem_.code < 0 ? value : (is_code ? 1.0 : (rule_.loss == SgdLoss::log_loss ? 0.0 : -1.0));
-            weight()[k] = y()[k] > 0 ? problem_.positive : problem_.negative;
+            const double rest = rule_.loss == SgdLoss::log_loss ? 0.0 : -1.0;
+            const double target = problem_.code < 0 ? value : (value == problem_.code ? 1.0 : rest);
+            const double weights[2] = {problem_.negative, problem_.positive};  // no branch: labels come at random
+            y()[k] = target;
+            weight()[k] = weights[target > 0];
             if (data_.weight) weight()[k] *= static_cast<double>(data_.weight[i]);
         }
     }

@@ -38,18 +38,24 @@ public:
     void reach(Index count) {  // rows()[0], ..., rows()[count - 1] are known
         const Index n = static_cast<Index>(index_.size());
         while (filled_ < count || (count == size_ && shuffled_ < n)) {
-            const Index i = shuffled_++;
-            if (shuffle_ && i + 1 < n) {
-                const Index j = i + static_cast<Index>(draw() % static_cast<std::uint32_t>(n - i));
-                std::swap(index_[static_cast<std::size_t>(i)], index_[static_cast<std::size_t>(j)]);
+            constexpr Index some = 64;  // where to swap is known before what, so memory is asked for
+            const Index begin = shuffled_, end = std::min(n, begin + some);
+            std::int32_t* index = index_.data();
+            Index other[some];
+            for (Index i = begin; shuffle_ && i < end; ++i) {
+                other[i - begin] = i + 1 < n ? i + static_cast<Index>(draw() % static_cast<std::uint32_t>(n - i)) : i;
+                __builtin_prefetch(index + other[i - begin], 1);
             }
-            const std::int32_t row = index_[static_cast<std::size_t>(i)];
-            if (left_out_ == nullptr)
-                filled_ = shuffled_;
-            else if (left_out_[row] == 0)
-                rows_[static_cast<std::size_t>(filled_++)] = row;
+            for (Index i = begin; i < end; ++i) {
+                if (shuffle_) std::swap(index[i], index[other[i - begin]]);
+                if (left_out_ != nullptr && left_out_[index[i]] == 0)
+                    rows_[static_cast<std::size_t>(filled_++)] = index[i];
+            }
+            shuffled_ = end;
+            if (left_out_ == nullptr) filled_ = end;
         }
     }
+    Index reached() const { return filled_; }
 
 private:
     std::uint32_t draw() {
