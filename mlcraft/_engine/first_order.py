@@ -51,8 +51,9 @@ class FirstOrderSettings:
         Rows a step: makes "adagrad", "rmsprop" and "adam" stochastic. None: "sgd", "svrg" and "saga" choose.
     schedule : {"auto", "constant", "invscaling", "optimal", "step_decay"}, default="auto"
         Of "sgd", "adagrad", "rmsprop" and "adam": "invscaling" divides the step by ``(1 + epochs)^power``, "optimal" by
-        ``1 + step * alpha * steps`` (l2; without it the root of ``1 + epochs``), "step_decay" by 2 whenever the
-        objective has not come down. "auto": "constant" for "adagrad", else "step_decay".
+        ``1 + step * alpha * steps`` (l2; without it the root of ``1 + epochs``), "step_decay" by 2 when the objective
+        has not come down (in an epoch, in three of fewer than 100 steps each, in 20 full-batch steps). "auto":
+        "constant" for "adagrad", else "step_decay".
     power : float, default=0.5
         Of "invscaling".
     average : bool, default=False
@@ -298,6 +299,9 @@ def fit_first_order(
     chosen.max_time = max(float(max_time), 1e-9) if max_time < np.inf else 0.0
     if init is not None:
         chosen.coef, chosen.intercepts = np.ravel(init[0]).tolist(), np.ravel(init[1]).tolist()
+    if not isinstance(X, np.ndarray) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     X, y, sample_weight, offset = readable(X, *(_like(X, v) for v in (y, sample_weight, offset)))
     found = _core.fit_first_order(X, y, sample_weight, offset, chosen, callback)
     coef, intercept = found.coef.astype(X.dtype, copy=False), np.asarray(found.intercepts, dtype=X.dtype)

@@ -83,7 +83,8 @@ public:
         at = coordinates_of(x, weight, fit_intercept, threads);
         fixed.assign(at.scale.size(), 0.0);
         passes = 1;
-        for (Index i = 0; i < rows; ++i) weight_sum += weight ? static_cast<double>(weight[i]) : 1.0;
+        weight_sum = weight ? 0.0 : static_cast<double>(rows);
+        for (Index i = 0; weight && i < rows; ++i) weight_sum += static_cast<double>(weight[i]);
         if (classes > 1)
             measure_classes();
         else
@@ -279,27 +280,23 @@ private:
 
     // Targets so small that their squares are lost: zero would pass for the best model.
     bool squares_vanish() const {
-        double largest = 0;
+        bool any = false;
         for (Index i = 0; i < rows; ++i) {
             const double base = scalar_.offset ? static_cast<double>(scalar_.offset[i]) : 0.0;
-            largest = std::max(largest, std::abs(static_cast<double>(scalar_.y[i]) - base));
+            const double size = std::abs(static_cast<double>(scalar_.y[i]) - base);
+            if (!(size < 1e-140)) return false;
+            any = any || size > 0;
         }
-        return largest > 0 && largest < 1e-140;
+        return any;
     }
 
     void measure(const DescentLoss& loss) {
-        if (squares_vanish()) usable = false;
         const NullModel null = null_model(scalar_, loss.name, at.intercept, threads_);
         null_start.assign(1, null.intercept);
         residual = null.residual;
-        const SmoothRows<Matrix> squares{scalar_.x, scalar_.y, scalar_.weight, scalar_.offset, find_loss<T>("squared"),
-                                         T(0)};
-        const double centre = loss.name == "hinge" ? 0.0 : null.intercept;
-        const double deviation = std::sqrt(null_sums(squares, centre, false, threads_).square);
-        if (!std::isfinite(deviation)) usable = false;
-        spread = deviation > 0 ? deviation : 1.0;
+        usable = !squares_vanish();
         is_smooth = loss.smooth;
-        if (!is_smooth) return;
+        if (!is_smooth) return measure_spread(loss.name == "hinge" ? 0.0 : null.intercept);
         for (const LossBound& bound : loss_bounds)
             if (loss.name == bound.name) {
                 curvature = bound.curvature;
@@ -309,10 +306,18 @@ private:
         const double h = 1e-3 * std::max(std::abs(null.intercept), 1e-3);
         const double rise = null_sums(scalar_, null.intercept + h, false, threads_).gradient -
                             null_sums(scalar_, null.intercept - h, false, threads_).gradient;
-        if (rise > 0) {
-            curvature = rise / (2 * h);
-            spread = residual / curvature;
-        }
+        if (!(rise > 0)) return measure_spread(null.intercept);
+        curvature = rise / (2 * h);
+        spread = residual / curvature;
+    }
+
+    // Root mean square of y about a constant: the length of eta that matters, where no curvature tells it.
+    void measure_spread(double centre) {
+        SmoothRows<Matrix> squares = scalar_;
+        squares.block = find_loss<T>("squared");
+        const double deviation = std::sqrt(null_sums(squares, centre, false, threads_).square);
+        usable = usable && std::isfinite(deviation);
+        spread = deviation > 0 ? deviation : 1.0;
     }
 
     void measure_classes() {

@@ -146,6 +146,7 @@ public:
         }
         return false;
     }
+    void restart(double objective) { lowest_ = objective; }
 
 private:
     double lowest_ = INFINITY;
@@ -166,8 +167,8 @@ void adaptive_steps(DescentRun& run) {
     Schedule schedule(run, sampler.get());
     StepRule rule(options, theta.size());
     WeightedAverage average;
-    Progress progress(sampler ? 1 : 20);
     const Index in_epoch = sampler ? sampler->steps_in_epoch() : 1;
+    Progress progress(!sampler ? 20 : in_epoch < 100 ? 3 : 1);
     for (Index done = 0;;) {
         const Next now = run.arrive(at, sampler ? epochs_until_check(done) : 1);
         if (now == Next::stop) return;
@@ -179,6 +180,8 @@ void adaptive_steps(DescentRun& run) {
                 at = run.best;
                 theta = at.theta;
                 rule.restart();
+            } else {
+                progress.restart(at.objective);  // the lowest so far may have been luck
             }
             average.restart();
             if (back) continue;
