@@ -6,12 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+from reference import sgd as twin
 from scipy import sparse
 from sklearn.linear_model import SGDClassifier, SGDOneClassSVM, SGDRegressor
 from threadpoolctl import threadpool_limits
 
 from mlcraft._engine.sgd import SGD_LOSSES, SgdState, train_sgd
-from tests.reference import sgd as twin
 
 SIGNED = ("hinge", "perceptron", "squared_hinge", "modified_huber")
 PENALTIES = (None, "l2", "l1", "elasticnet")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import pickle
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sklearn
 import sklearn.linear_model as theirs
+from reference import sgd as twin
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -21,10 +20,6 @@ import mlcraft.linear_model as ours
 from mlcraft._engine.sgd import SGD_LOSSES, SgdState, train_sgd
 from mlcraft._engine.sgd_losses import TARGETS, mean_loss
 from mlcraft.model_file import ModelFileError, load_model, save_model
-
-_spec = importlib.util.spec_from_file_location("sgd_twin", Path(__file__).parent / "reference" / "sgd.py")
-twin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(twin)
 
 NEWEST = parse_version(sklearn.__version__) >= parse_version("1.9")
 as_in_19 = pytest.mark.skipif(not NEWEST, reason="the steps are those of scikit-learn 1.9")
