@@ -87,8 +87,8 @@ METHODS = {
     "nesterov without restart": ("nesterov", {"restart": False}),
     "adam": ("adam", {}),
     "adam average": ("adam", {"average": True, "schedule": "constant"}),
-    "adam batches": ("adam", {"batch_size": 50, "seed": 1}),
-    "sgd": ("sgd", {"seed": 2}),
+    "adam batches": ("adam", {"batch_size": 50, "seed": 1, "schedule": "constant"}),
+    "sgd": ("sgd", {"seed": 2, "schedule": "constant"}),
     "sgd average": ("sgd", {"average": True, "schedule": "invscaling", "batch_size": 7}),
     "sgd optimal": ("sgd", {"schedule": "optimal", "power": 0.6}),
 }
@@ -111,7 +111,12 @@ def test_the_same_iterates_for_every_loss(core, loss):
     X, y, weight, _ = problem(loss)
     for solver in ("sgd", "adam") if loss in KINKED else ("gd", "nesterov", "adam", "sgd"):
         # away from the best intercept, whose derivative is 0 but for rounding: "adam" would go by its sign
-        start = {"init": (np.array([0.1, 0.0, -0.1, 0.2]), np.array([0.3]))} if solver == "adam" else {}
+        start = (
+            {"init": (np.array([0.1, 0.0, -0.1, 0.2]), np.array([0.3]))}
+            if solver == "adam"
+            else {"schedule": "invscaling"}
+        )
+        start = start if solver in ("sgd", "adam") else {}
         options = start | {
             "loss": loss,
             "solver": solver,

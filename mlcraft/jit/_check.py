@@ -20,7 +20,7 @@ Doubles = NDArray[np.float64]
 USUAL_Y = (-1.0, 0.0, 0.5, 1.0, 2.0)
 NEAR = (-30.0, -7.3, -2.7, -1.0, -0.61, 0.0, 0.37, 1.0, 1.9, 5.1, 30.0)
 FAR = (-700.0, -200.0, -80.0, 80.0, 200.0, 700.0)
-MOST_TARGETS = 64
+MOST_TARGETS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,13 @@ def check_loss(loss: UserLoss, probes: Probes, *, lenient: bool) -> tuple[float,
 
     ``lenient``: the targets are guesses, and those where the value is none are left out, unless it is everywhere.
     """
-    inside = []
+    inside: list[float] = []
     failure: UserFunctionError | None = None
     for y in probes.y:
         try:
             for eta in probes.near:
                 called(f"loss {loss.name!r}", loss, y=y, eta=eta)
+            _check_far(loss, y, probes.far)
         except UserFunctionError as error:
             failure = error
             if not lenient:
@@ -89,7 +90,6 @@ def check_loss(loss: UserLoss, probes: Probes, *, lenient: bool) -> tuple[float,
     _check_compiled(loss, inside, probes.near)
     for y in inside:
         _check_derivatives(loss, y, probes.near)
-    _check_far(loss, inside, probes.far)
     return tuple(inside)
 
 
@@ -130,8 +130,13 @@ def _check_derivatives(loss: UserLoss, y: float, etas: tuple[float, ...]) -> Non
                     f"differences of the {'value' if role == 'gradient' else 'gradient'} give {told}."
                 )
                 if not given:
-                    message += f" It was derived from the function ({loss.derivatives}); give {role}=."
+                    message += f" It was derived from the function ({told_by(loss)}); give {role}=."
                 raise UserFunctionError(message, y=y, eta=eta)
+
+
+def told_by(loss: UserLoss) -> str:
+    """Say how the derivatives were made, and why by differences."""
+    return loss.derivatives + (f", since {loss.reason}" if loss.derivatives == "differences" else "")
 
 
 def wrong_slope(function: Callable[[float], float], x: float, claimed: float) -> str | None:
@@ -161,34 +166,35 @@ def _central(function: Callable[[float], float], x: float, step: float) -> float
     return (45.0 * one - 9.0 * two + three) / (60.0 * step)
 
 
-def _check_far(loss: UserLoss, targets: list[float], etas: tuple[float, ...]) -> None:
-    for y in targets:
-        for eta in etas:
-            sums, gradient, hessian = loss.rows([y], [eta])
-            for role, number in (("value", sums[0]), ("gradient", gradient[0]), ("hessian", hessian[0])):
-                if math.isnan(number):
-                    about = f"loss {loss.name!r}" if role == "value" else f"the {role} of loss {loss.name!r}"
-                    message = f"{about} is nan at {where(y=y, eta=eta)}. " + _ADVICE
-                    raise UserFunctionError(message, y=y, eta=eta)
+def _check_far(loss: UserLoss, y: float, etas: tuple[float, ...]) -> None:
+    for eta in etas:
+        sums, gradient, hessian = loss.rows([y], [eta])
+        for role, number in (("value", sums[0]), ("gradient", gradient[0]), ("hessian", hessian[0])):
+            if math.isnan(number):
+                about = f"loss {loss.name!r}" if role == "value" else f"the {role} of loss {loss.name!r}"
+                raise UserFunctionError(f"{about} is nan at {where(y=y, eta=eta)}. " + _ADVICE, y=y, eta=eta)
 
 
 def check_targets(loss: UserLoss, y: Doubles) -> None:
-    """Check the targets of a fit: some in every respect, all of them for their value at the start."""
+    """Check the targets of a fit: some in every respect, all of them for their gradient at the start."""
     if y.size == 0 or not np.isfinite(y).all():
         return  # said by those who check data
     some = np.unique(y)
     if some.size > MOST_TARGETS:
         some = np.quantile(some, np.linspace(0, 1, MOST_TARGETS), method="nearest")
     _, _, eta = loss._given
-    near = (0.0, -1.0, 0.61) if eta is None else Probes.of(None, eta).near
-    check_loss(loss, Probes(tuple(some.tolist()), near, ()), lenient=False)
-    for at in near:
-        _, gradient, _ = loss.rows(y, np.full(y.size, at))
-        bad = np.flatnonzero(~np.isfinite(gradient))
-        if bad.size:
-            called(f"loss {loss.name!r}", loss, y=float(y[bad[0]]), eta=at)
-            message = f"the gradient of loss {loss.name!r} is {gradient[bad[0]]} at {where(y=y[bad[0]], eta=at)}. "
-            raise UserFunctionError(message + _ADVICE, y=float(y[bad[0]]), eta=at)
+    points = Probes.of(some, eta)
+    new = tuple(target for target in points.y if target not in loss._checked)
+    near = (0.0, -1.0, 0.61) if eta is None else points.near
+    check_loss(loss, Probes(new, near, points.far), lenient=False)
+    loss._checked.update(new)
+    gradient = loss.rows(y, np.full(y.size, near[0] if near else 0.0))[1]
+    bad = np.flatnonzero(~np.isfinite(gradient))
+    if bad.size:
+        target, start = float(y[bad[0]]), near[0] if near else 0.0
+        called(f"loss {loss.name!r}", loss, y=target, eta=start)
+        message = f"the gradient of loss {loss.name!r} is {gradient[bad[0]]} at {where(y=target, eta=start)}. "
+        raise UserFunctionError(message + _ADVICE, y=target, eta=start)
 
 
 def is_smooth(loss: UserLoss, targets: tuple[float, ...]) -> bool:

@@ -40,23 +40,26 @@ def syntax_tree(function: Callable[..., Any]) -> tuple[list[str], list[ast.stmt]
     except (OSError, TypeError, SyntaxError, AttributeError):
         raise NotReadableError("its source cannot be read") from None
     code = function.__code__
-    for node in ast.walk(tree):
+    found: list[tuple[ast.arguments, list[ast.stmt]]] = []
+    for node in ast.walk(tree):  # from the outside to the inside
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            if code.co_firstlineno not in (node.lineno, *(decorator.lineno for decorator in node.decorator_list)):
-                continue
-            arguments, body = node.args, node.body
+            if code.co_firstlineno in (node.lineno, *(decorator.lineno for decorator in node.decorator_list)):
+                found.append((node.args, node.body))
         elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and _is_of(code, node):
-            arguments, body = node.args, [ast.Return(node.body)]
-        else:
-            continue
-        if arguments.vararg or arguments.kwarg:
-            raise NotReadableError("it takes any number of arguments")
-        return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)], body
-    raise NotReadableError("its source cannot be read")
+            found.append((node.args, [ast.Return(node.body)]))
+    if not found:
+        raise NotReadableError("its source cannot be read")
+    arguments, body = found[-1]
+    if arguments.vararg or arguments.kwarg:
+        raise NotReadableError("it takes any number of arguments")
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)], body
 
 
 def _is_of(code: types.CodeType, node: ast.Lambda) -> bool:
     """Several lambdas may stand in one line: the instructions of this one come from its body."""
+    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    if list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) != names:
+        return False
     body = node.body
     begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
     places = [place for place in code.co_positions() if None not in place and place[2] != place[3]]
@@ -187,6 +190,9 @@ class _Writer:
             isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
         ):
             return self.emit.choose_jet(self.condition(node), self.constant(1.0), self.constant(0.0))
+        if isinstance(node, ast.NamedExpr):
+            self.assign(node.target, node.value)
+            return self.variables[node.target.id]
         if isinstance(node, ast.Call):
             return self.called(node)
         raise NotReadableError(f"it uses {ast.unparse(node)!r}")

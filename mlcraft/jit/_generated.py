@@ -134,6 +134,8 @@ def not_compiled(about: str, error: Exception) -> UserFunctionError:
 
 def compiled_as_is(function: Callable[..., Any]) -> Any:
     """Numba's function for what `_derive` cannot read."""
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"a plain function or lambda is needed, got {function!r}")
     return numba.njit(error_model="numpy")(function)
 
 

@@ -62,6 +62,7 @@ class UserLoss:
         self._generated = Generated(written.lines, LOSS_BLOCK, written.foreign)
         self._functions: dict[str, Any] = {}
         self._given = (smooth, y, eta)
+        self._checked: set[float] = set()
         self.smooth = smooth is not False
         probes = _check.Probes.of(y, eta)
         inside = _check.check_loss(self, probes, lenient=y is None)

@@ -121,8 +121,8 @@ def adaptive_steps(run: Run, start: Callable[[], Point]) -> None:
     at = start()
     theta = at.theta
     schedule, rule = Schedule(run, sampler), StepRule(settings, len(theta))
-    average, progress = WeightedAverage(), Progress(1 if sampler else 20)
     done, in_epoch = 0, sampler.steps_in_epoch if sampler else 1
+    average, progress = WeightedAverage(), Progress(20 if sampler is None else 3 if in_epoch < 100 else 1)
     while (now := run.arrive(at, min(max(done // 8, 1), 8) if sampler else 1)) != "stop":
         poor = now == "go" and schedule.name == "step_decay" and progress.is_missing(at.objective)
         if now == "back" or poor:
@@ -134,6 +134,8 @@ def adaptive_steps(run: Run, start: Callable[[], Point]) -> None:
                 assert run.best is not None
                 at, theta = run.best, run.best.theta
                 rule.restart()
+            else:
+                progress.lowest = at.objective  # the lowest so far may have been luck
             average = WeightedAverage()
             if now == "back":
                 continue

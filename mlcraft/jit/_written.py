@@ -52,15 +52,23 @@ class Written:
         self.lines: list[str] = []
         self.foreign: dict[str, Any] = {}
         self.derivatives, self.reason = "none", ""
-        self._names, self._parameter = names, parameter
+        self._names, self._given = names, parameter
 
     def _arguments(self, function: Scalar, order: int) -> list[Jet]:
         """Return the arguments; the last name is the variable."""
         jets: list[Jet] = [[name, *([0.0] * order)] for name in self._names]
         jets[-1][1:] = [1.0, 0.0][:order]
-        if count_arguments(function)[1] > len(jets) and self._parameter is not None:
-            jets.append([self._parameter, *([0.0] * order)])
+        parameter = self._parameter(function)
+        if parameter is not None:
+            jets.append([parameter, *([0.0] * order)])
         return jets
+
+    def _parameter(self, function: Scalar) -> float | None:
+        """Return the argument after the names, if the function takes one: what is given, or its default."""
+        taken = list(inspect.signature(function).parameters.values())[len(self._names) :]
+        if not taken:
+            return None
+        return float(taken[0].default if self._given is None else self._given)
 
     def add(self, name: str, function: Scalar, order: int) -> None:
         """Write ``name``, which returns a tuple of the value and ``order`` derivatives of a function."""
@@ -81,7 +89,8 @@ class Written:
 
     def _add_as_is(self, name: str, function: Scalar, order: int) -> None:
         *others, _ = self._names
-        rest = [] if count_arguments(function)[1] <= len(self._names) else [repr(self._parameter)]
+        parameter = self._parameter(function)
+        rest = [] if parameter is None else [repr(parameter)]
         self.foreign[f"user_{name}"] = compiled_as_is(function)
         call = f"float64(user_{name}({', '.join([*others, 'x', *rest])}))"
         self.lines += ["@inline", f"def at_{name}({', '.join([*others, 'x'])}):", f"    return {call}", ""]
