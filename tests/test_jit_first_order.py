@@ -31,9 +31,8 @@ def problem(loss, dtype=np.float64, order="C", n=500):
 def core():
     """The door of the C++ solvers, where this build of the core has one."""
     door = pytest.importorskip("mlcraft._engine.first_order")
-    from mlcraft._engine.penalty import Penalty
-
     from mlcraft import _core
+    from mlcraft._engine.penalty import Penalty
 
     if not hasattr(_core, "fit_first_order"):
         pytest.skip("this build of the core has no first-order methods")
@@ -109,22 +108,11 @@ def test_the_same_iterates(core, method, variant):
 @pytest.mark.parametrize("loss", _built_in.FUNCTIONS)
 def test_the_same_iterates_for_every_loss(core, loss):
     X, y, weight, _ = problem(loss)
+    # "adam" away from the best intercept, whose derivative is 0 but for rounding: it would go by its sign
+    starts = {"adam": {"init": (np.array([0.1, 0.0, -0.1, 0.2]), np.array([0.3]))}, "sgd": {"schedule": "invscaling"}}
     for solver in ("sgd", "adam") if loss in KINKED else ("gd", "nesterov", "adam", "sgd"):
-        # away from the best intercept, whose derivative is 0 but for rounding: "adam" would go by its sign
-        start = (
-            {"init": (np.array([0.1, 0.0, -0.1, 0.2]), np.array([0.3]))}
-            if solver == "adam"
-            else {"schedule": "invscaling"}
-        )
-        start = start if solver in ("sgd", "adam") else {}
-        options = start | {
-            "loss": loss,
-            "solver": solver,
-            "alpha": 0.01,
-            "fit_intercept": True,
-            "tol": 1e-6,
-            "max_iter": 8,
-        }
+        options = {"loss": loss, "solver": solver, "alpha": 0.01, "fit_intercept": True, "tol": 1e-6, "max_iter": 8}
+        options |= starts.get(solver, {})
         agree(twin(X, y, weight, None, **options), core(X, y, weight, None, **options), 1e-7)
 
 
