@@ -121,7 +121,8 @@ def _panel(axes: Axes, problem: dict[str, Any], data: dict[str, Any], key: str, 
         lines.append(np.column_stack([x, y]))
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(floor / 6, TOP)
+    lowest = min((float(y.min()) for _, y, *_ in ends), default=floor)
+    axes.set_ylim(max(floor, min(lowest, data["settings"]["target"])) / 6, TOP)
     _widen(axes)
     target = data["settings"]["target"]
     axes.axhline(target, color=GREY, linewidth=0.8, zorder=1)
@@ -196,7 +197,7 @@ def _name_curves(axes: Axes, ends: list[Any], lines: list[np.ndarray]) -> None:
                 box = (left - 1, bottom, left + size.width + 1, bottom + size.height)
                 if box[0] < frame.x0 or box[2] > frame.x1 + 4 or box[1] < frame.y0 or box[3] > frame.y1:
                     continue
-                cost = 1000.0 * sum(_overlap(box, other) for other in taken) + 0.6 * order + 2.5 * back
+                cost = 1000.0 * sum(_overlap(box, other) for other in taken) + 0.6 * order + 5.0 * back
                 cost += sum(1.5 * _inside(points, box) for index, points in enumerate(crowd) if index != number)
                 cost += 0.5 * _inside(crowd[number], box)
                 if best is None or cost < best[0]:

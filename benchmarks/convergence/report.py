@@ -124,7 +124,11 @@ def problem_table(problem: Data, target: float) -> Table:
     table.notes.append(
         f"Optimum by {optimum['method']}, known to {certificate}. One read of X at the limit: {duration(read_seconds)}."
     )
-    table.notes += [f"{c['library']} {c['solver']}: {c['remark']}" for c in order if c["remark"]]
+    remarks: dict[str, list[str]] = {}
+    for curve in order:
+        if curve["remark"]:
+            remarks.setdefault(curve["remark"], []).append(f"{curve['library']} {curve['solver']}")
+    table.notes += [f"{remark}: {', '.join(names)}" for remark, names in remarks.items()]
     return table
 
 

@@ -86,7 +86,8 @@ def run(
     present = [library for library in known.values() if library.name not in skipped]
     for name, why in skipped.items():
         print(f"{name}: {why}, skipped", file=sys.stderr)
-    results = [run_problem(name, make, present, settings) for name, make in problems]
+    limits = Limits(quick=settings.quick)
+    results = [run_problem(name, make, present, settings, limits) for name, make in problems]
     return {
         "format": FORMAT,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -96,13 +97,13 @@ def run(
         "libraries": {library.name: {"key": library.key, "colour": library.colour} for library in known.values()},
         "skipped": skipped,
         "settings": {name: getattr(settings, name) for name in Settings.__dataclass_fields__},
-        "problems": [result for result in results if result is not None],
+        "problems": results,
     }
 
 
 def run_problem(
-    name: str, make: Callable[[], Problem], present: list[Library], settings: Settings
-) -> dict[str, Any] | None:
+    name: str, make: Callable[[], Problem], present: list[Library], settings: Settings, limits: Limits
+) -> dict[str, Any]:
     """One problem: its optimum, its curves, the machine's limits in the same minutes."""
     print(f"{name}: the optimum", file=sys.stderr, flush=True)
     problem = make()
@@ -122,7 +123,6 @@ def run_problem(
             said = f"gap {last:.0e} in {len(curve.points)} levels {curve.remark}".rstrip()
             print(f"  {library.name} {solver.name}: {said}", file=sys.stderr, flush=True)
             curves.append(curve)
-    limits = Limits(quick=settings.quick)
     rates = limits.take(time_interleaved(limits.calls("float64"), repeats=3 if settings.quick else 7))
     time_points(curves, settings)
     return _as_data(problem, best, curves, rates)
@@ -154,7 +154,7 @@ def walk(curve: Curve, problem: Problem, best: Reference, settings: Settings) ->
             return
         try:
             if not warm:  # lazy imports, compilers and thread pools are not the solver's time
-                _once(curve.solver.fit, level, max(settings.cap, COMPILING))
+                _once(curve.solver.fit, curve.solver.levels[:4][-1], max(settings.cap, COMPILING))
                 deadline, warm = time.perf_counter() + settings.cap, True
                 left = settings.cap
             fit, seconds = _once(curve.solver.fit, level, left)

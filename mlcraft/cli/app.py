@@ -172,6 +172,91 @@ def predict(
         _remark(prediction, out)
 
 
+@app.command(
+    help=(
+        "Race the solvers on a table: which one comes within a gap of the optimum first?\n\n"
+        "The target says which problem it is: numbers make it least squares, two values logistic regression, more texts"
+        " multinomial regression. Columns are encoded as by mlcraft fit and brought to unit standard deviation. The"
+        " optimum and every gap are worked out in NumPy, apart from all solvers."
+    ),
+    epilog="Example: mlcraft bench houses.csv --target price --figure race.png",
+    short_help="Race the solvers on a table.",
+)
+def bench(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV or Parquet file, also .gz; - is standard input. Without it: California house prices.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", metavar="COLUMN", help="The column to predict.", show_default=False),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOSS",
+            help="squared, logistic, multinomial, squared_hinge or poisson; else what suits the target.",
+            show_default=False,
+        ),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, metavar="A", help="Strength of the L2 penalty; 1 / rows if not given.", show_default=False
+        ),
+    ] = None,
+    solver: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--solver",
+            "-s",
+            metavar="NAME",
+            help="A solver of mlcraft.solve, or scikit-learn; may be repeated. Without it: the usual ones.",
+            show_default=False,
+        ),
+    ] = None,
+    gap: Annotated[float, typer.Option(min=1e-12, max=0.5, metavar="G", help="The gap that is raced to.")] = 1e-6,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, metavar="S", help="Time for each solver to come within the gap.")
+    ] = 3.0,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="COLUMN",
+            help="Use a column even if it looks like a row number or identifier; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.png", help="Draw gap against time (needs matplotlib).", show_default=False),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE.json", help="Write everything measured.", show_default=False)
+    ] = None,
+) -> None:
+    """Run ``mlcraft bench``."""
+    with _plain_errors():
+        from mlcraft.cli.bench import BenchOptions, run_bench
+        from mlcraft.cli.bench_report import print_bench
+
+        result = run_bench(
+            BenchOptions(data, target, loss, alpha, solver or (), gap, seconds, drop or (), keep or (), figure, json)
+        )
+        console = Console(highlight=False)
+        console.width = max(console.width, _LEAST_WIDTH)
+        print_bench(console, result)
+
+
 def _to_csv(values: NDArray[np.float64]) -> str:
     """One number a line, in the shortest form that reads back as the same number."""
     return "\n".join(["prediction", *map(repr, values.tolist())]) + "\n"

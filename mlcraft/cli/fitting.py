@@ -86,7 +86,7 @@ def run_fit(options: FitOptions) -> FitResult:
         check_writable(options.save)
     data = str(california_housing_path()) if options.data is None else options.data
     table = read_table(data)
-    target = _checked_target(table, options)
+    target = checked_target(table, options.data, options.target, options.drop, options.keep)
     values = _target_values(table.column(target))
     usable = np.flatnonzero(~np.isnan(values))
     remarks = list(table.remarks)
@@ -129,15 +129,17 @@ def run_fit(options: FitOptions) -> FitResult:
     return result
 
 
-def _checked_target(table: Table, options: FitOptions) -> str:
+def checked_target(
+    table: Table, data: str | None, asked: str | None, drop: Collection[str] = (), keep: Collection[str] = ()
+) -> str:
     """Return the name of the target, after checking all names the user gave."""
     names = list(table.columns)
-    target = options.target or ("median_house_value" if options.data is None else None)
+    target = asked or ("median_house_value" if data is None else None)
     if target is None:
         raise CommandError(f"say which column to predict with --target; there are {listing(names, limit=12)}")
     if target not in table.columns:
         raise CommandError(f"--target: {unknown_column(target, names)}")
-    for flag, given in (("--drop", options.drop), ("--keep", options.keep)):
+    for flag, given in (("--drop", drop), ("--keep", keep)):
         for name in given:
             if name not in table.columns:
                 raise CommandError(f"{flag}: {unknown_column(name, names)}")

@@ -33,9 +33,9 @@ _TOPICS = {
 
 def print_fit(console: Console, result: FitResult, *, show_all: bool = False) -> None:
     """Print the whole report."""
-    _print_facts(console, _summary(result))
-    _heading(console, "What was done to the columns")
-    _print_facts(console, _what_was_done(result, show_all=show_all))
+    print_facts(console, _summary(result))
+    print_heading(console, "What was done to the columns")
+    print_facts(console, _what_was_done(result, show_all=show_all))
     _print_coefficients(console, result, show_all=show_all)
     _print_scores(console, result)
     _print_doubts(console, result)
@@ -74,14 +74,16 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
-def _seconds(value: float) -> str:
+def format_seconds(value: float) -> str:
+    """Format a time in the unit that reads best."""
     for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
         if value * factor >= 1.0 or unit == "us":
             return f"{value * factor:.{3 if value * factor < 10 else 4}g} {unit}"
     raise AssertionError
 
 
-def _heading(console: Console, text: str) -> None:
+def print_heading(console: Console, text: str) -> None:
+    """Print a heading after an empty line."""
     console.print()
     console.print(Text(text, style="bold"))
 
@@ -97,11 +99,12 @@ def _paragraph(console: Console, text: Text, *, label: str = "", indent: int = 2
         console.print(start + line, soft_wrap=True)
 
 
-def _remark(console: Console, text: str) -> None:
+def print_remark(console: Console, text: str) -> None:
+    """Print a remark in faint letters, wrapped."""
     _paragraph(console, Text(text, style="dim"))
 
 
-def _print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
+def print_facts(console: Console, facts: Sequence[tuple[str, str]]) -> None:
     """Print labels and texts side by side."""
     indent = 4 + max(len(label) for label, _ in facts)
     for label, text in facts:
@@ -173,19 +176,20 @@ def _names(names: Sequence[str], limit: int = 12) -> str:
     return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
 
 
-def _table() -> Table:
+def make_table() -> Table:
+    """Make an empty table in the style of all reports."""
     return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1))
 
 
 def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) -> None:
     lines = result.coefficients
     shown = lines if show_all else lines[:_SHOWN_COEFFICIENTS]
-    _heading(console, f"Coefficients ({len(lines):,}, largest effect first)")
+    print_heading(console, f"Coefficients ({len(lines):,}, largest effect first)")
     has_errors = any(math.isfinite(line.error) for line in lines)
     columns = [name for name, width in (("std. error", _WIDE), ("95 % interval", _NARROW)) if console.width >= width]
     if not has_errors:
         columns = []
-    table = _table()
+    table = make_table()
     table.add_column("column", overflow="fold", min_width=12)
     for name in ("coefficient", *columns, "effect"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -202,7 +206,7 @@ def _print_coefficients(console: Console, result: FitResult, *, show_all: bool) 
             "with a penalty they would be too narrow" if result.options.alpha > 0.0 else "too many columns for the rows"
         )
         explained += f"; no intervals: {why}"
-    _remark(console, explained)
+    print_remark(console, explained)
 
 
 def _add_coefficient(table: Table, line: Coefficient, columns: Sequence[str], *, is_intercept: bool) -> None:
@@ -219,8 +223,8 @@ def _add_coefficient(table: Table, line: Coefficient, columns: Sequence[str], *,
 
 def _print_scores(console: Console, result: FitResult) -> None:
     comparison = result.comparison
-    _heading(console, f"On the {result.n_test:,} held-out rows")
-    table = _table()
+    print_heading(console, f"On the {result.n_test:,} held-out rows")
+    table = make_table()
     table.add_column("model", no_wrap=True)
     for name in ("R2", "RMSE", "MAE", "time to fit"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -228,14 +232,14 @@ def _print_scores(console: Console, result: FitResult) -> None:
     baseline = "mean of the training rows"
     if console.width < _SHORT_NAMES:
         reference, baseline = "sklearn", "mean"
-    _add_scores(table, "mlcraft", comparison.scores, _seconds(comparison.seconds), style="bold")
-    _add_scores(table, reference, comparison.reference_scores, _seconds(comparison.reference_seconds))
+    _add_scores(table, "mlcraft", comparison.scores, format_seconds(comparison.seconds), style="bold")
+    _add_scores(table, reference, comparison.reference_scores, format_seconds(comparison.reference_seconds))
     _add_scores(table, baseline, comparison.baseline_scores, "")
     console.print(table)
     ratio = comparison.reference_seconds / comparison.seconds
     pace = f"{ratio:.1f} times as fast as" if ratio >= 1.0 else f"{1.0 / ratio:.1f} times as slow as"
     fits = f"median of {plural(comparison.repeats, 'fit')} each, same array"
-    _remark(console, f"{pace} scikit-learn ({fits}); {_agreement(result)}")
+    print_remark(console, f"{pace} scikit-learn ({fits}); {_agreement(result)}")
 
 
 def _agreement(result: FitResult) -> str:
@@ -257,7 +261,7 @@ def _add_scores(table: Table, name: str, scores: Scores, seconds: str, style: st
 
 
 def _print_doubts(console: Console, result: FitResult) -> None:
-    _heading(console, "Where not to trust it")
+    print_heading(console, "Where not to trust it")
     if not result.findings:
         console.print(Text("  nothing stands out", style="green"))
         return

@@ -47,7 +47,8 @@ def _general(problem: Problem, skglm: Any, options: dict[str, Any]) -> Any:
     from skglm import datafits, penalties
     from skglm.solvers import AndersonCD
 
-    penalty = penalties.L2(problem.l2) if problem.l1 == 0 else penalties.L1(problem.l1)
+    alpha = problem.l1 + problem.l2
+    penalty = penalties.L1_plus_L2(alpha, problem.l1 / alpha)
     options = {key: value for key, value in options.items() if key != "max_iter"} | {"max_epochs": 5_000}
     solver = AndersonCD(max_iter=500, ws_strategy="fixpoint", **options)
     return skglm.GeneralizedLinearEstimator(datafits.Huber(problem.parameter), penalty, solver)
