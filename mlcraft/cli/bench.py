@@ -27,8 +27,21 @@ SOLVERS = ("auto", "direct", "newton", "newton-cg", "lbfgs", "nesterov", "gd", "
 TIGHT = 1e-14
 _MOST_LEVELS = 24
 
-#: From a limit of iterations to coefficients, intercepts, passes, iterations, and whether it ended by itself.
-Run = Callable[[int], tuple[Doubles, Doubles, float, int, bool]]
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves; `chosen` is the solver that auto chose."""
+
+    coef: Doubles
+    intercept: Doubles
+    n_iter: int
+    passes: float = math.nan
+    ended: bool = True
+    chosen: str = ""
+
+
+#: From a limit of iterations to what is found within it.
+Run = Callable[[int], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class Racer:
     reached: Step | None = None
     samples: list[float] = field(default_factory=list)
     remark: str = ""
+    chosen: str = ""
 
     @property
     def seconds(self) -> float:
@@ -156,11 +170,12 @@ def _racers(task: Task, options: BenchOptions) -> list[Racer]:
 def _own(task: Task, name: str) -> Run:
     from mlcraft.solve import solve
 
-    def run(limit: int) -> tuple[Doubles, Doubles, float, int, bool]:
+    def run(limit: int) -> Outcome:
         penalty: dict[str, Any] = {"penalty": "l2", "alpha": task.alpha} if task.alpha > 0 else {"penalty": None}
         found = solve(task.X, task.y, loss=task.loss, solver=name, max_iter=limit, tol=TIGHT, seed=0, **penalty)
         ended = found.status not in ("max_iter", "max_time")
-        return np.atleast_2d(found.coef), np.atleast_1d(found.intercept), float(found.passes), int(found.n_iter), ended
+        coef, intercept = np.atleast_2d(found.coef), np.atleast_1d(found.intercept)
+        return Outcome(coef, intercept, int(found.n_iter), float(found.passes), ended, found.solver)
 
     return run
 
@@ -184,12 +199,12 @@ def _peers(task: Task) -> list[Racer]:
 
 
 def _peer(task: Task, make: Callable[..., Any]) -> Run:
-    def run(limit: int) -> tuple[Doubles, Doubles, float, int, bool]:
+    def run(limit: int) -> Outcome:
         model = make(max_iter=limit).fit(task.X, task.y)
         made = getattr(model, "n_iter_", None)
         n_iter = 1 if made is None else int(np.max(made))
         coef = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
-        return coef, np.atleast_1d(model.intercept_), math.nan, n_iter, made is None or n_iter < limit
+        return Outcome(coef, np.atleast_1d(model.intercept_), n_iter, ended=made is None or n_iter < limit)
 
     return run
 
@@ -198,11 +213,13 @@ def _step(racer: Racer, task: Task, limit: int) -> Step:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a limit that is too low is the point
         start = time.perf_counter()
-        coef, intercept, passes, n_iter, ended = racer.run(limit)
+        found = racer.run(limit)
         seconds = time.perf_counter() - start
-    step = Step(limit, seconds, task.objective(coef, intercept), passes, n_iter, ended)
-    if racer.best is None or step.objective < racer.best[0]:
-        racer.best = step.objective, coef, intercept
+    objective = task.objective(found.coef, found.intercept)
+    step = Step(limit, seconds, objective, found.passes, found.n_iter, found.ended)
+    if racer.best is None or objective < racer.best[0]:
+        racer.best = objective, found.coef, found.intercept
+    racer.chosen = found.chosen if found.chosen != racer.name else ""
     racer.steps.append(step)
     return step
 
@@ -282,6 +299,7 @@ def as_data(result: BenchResult) -> dict[str, Any]:
         "solvers": [
             {
                 "name": racer.name,
+                "chosen": racer.chosen,
                 "seconds": None if math.isnan(racer.seconds) else racer.seconds,
                 "samples": racer.samples,
                 "limit": None if racer.reached is None else racer.reached.limit,

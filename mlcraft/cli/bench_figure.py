@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcraft.cli.bench import BenchResult, Racer
+from mlcraft.cli.bench import SOLVERS, BenchResult, Racer
 from mlcraft.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#00795c", "#0072b2", "#cc79a7", "#56b4e9", "#e69f00", "#111111", "#8c8c8c", "#6a51a3")
+_PALETTE = ("#00795c", "#0072b2", "#cc79a7", "#56b4e9", "#e69f00", "#111111", "#8c8c8c", "#6a51a3")
+_COLOURS = dict(zip(SOLVERS, _PALETTE, strict=True))  # a solver has its colour in every picture
+_REST = "#7b5b3a"
 _PEER = "#d55e00"
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _FLOOR, _TOP = 1e-11, 3.0
@@ -36,7 +38,7 @@ def draw(result: BenchResult, path: str) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     ends = []
-    own = peers = 0
+    peers = 0
     for racer in result.racers:
         x, y = _curve(racer, result)
         if len(x) == 0:
@@ -44,7 +46,7 @@ def draw(result: BenchResult, path: str) -> None:
         if racer.name.startswith("scikit-learn"):
             colour, dash, peers = _PEER, _DASHES[peers % len(_DASHES)], peers + 1
         else:
-            colour, dash, own = _COLOURS[own % len(_COLOURS)], "-", own + 1
+            colour, dash = _COLOURS.get(racer.name, _REST), "-"
         width = 2.8 if racer.name == "auto" else 1.6
         axes.plot(x, y, color=colour, linestyle=dash, linewidth=width, marker="o", markersize=3.5)
         ends.append((float(x[-1]), float(y[-1]), racer.name, colour))
@@ -69,15 +71,13 @@ def _curve(racer: Racer, result: BenchResult) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _name(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Names beside the ends; the next free height above where one stands already."""
-    taken: list[tuple[float, float, float]] = []
-    for x, y, name, colour in sorted(ends, key=lambda end: (end[1], end[0])):
-        left, height = axes.transData.transform((x, y))
-        width, lift = 8.5 * len(name), 0.0
-        while any(
-            abs(height + lift - other) < 17 and left < right and start < left + width for start, right, other in taken
-        ):
+    """Names beside the ends; the next free height above where a name or another end is."""
+    spots = [axes.transData.transform((x, y)) for x, y, _, _ in ends]
+    taken = [(left - 6.0, left + 6.0, height) for left, height in spots]
+    for (left, height), (x, y, name, colour) in sorted(zip(spots, ends, strict=True), key=lambda end: -end[0][0]):
+        start, stop, lift = left + 8.0, left + 12.0 + 9.0 * len(name), 0.0
+        while any(abs(height + lift - other) < 17 and start < b and a < stop for a, b, other in taken):
             lift += 6.0
-        taken.append((left, left + width + 10, height + lift))
+        taken.append((start, stop, height + lift))
         offset = (6.0, lift * 72.0 / axes.figure.dpi)
         axes.annotate(name, (x, y), offset, textcoords="offset points", color=colour, fontsize=9, va="center")

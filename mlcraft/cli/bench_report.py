@@ -17,7 +17,7 @@ _NAMES = {
     "squared_hinge": "squared hinge",
     "poisson": "Poisson regression",
 }
-_WIDE = 72
+_WIDE = 88
 _EXPLAINED = (
     "gap: (f - f*) / (f of the best constant - f*), worked out in NumPy from the coefficients; each run from the start,"
     " at the smallest limit of iterations within the gap; median of runs in turns; passes: reads of X"
@@ -60,14 +60,21 @@ def _print_racers(console: Console, result: BenchResult) -> None:
         grid.add_column(name, justify="right", no_wrap=True)
     leader = result.racers[0].seconds
     for racer in result.racers:
-        cells: list[str | Text] = [Text(racer.name), *_cells(racer, result, leader)]
+        cells: list[str | Text] = [Text(_label(racer)), *_cells(racer, result, leader)]
         if not wide:
             del cells[4]
         grid.add_row(*cells, style="bold" if racer is result.racers[0] and racer.samples else "")
     console.print(grid)
+    remarks: dict[str, list[str]] = {}
     for racer in result.racers:
         if racer.remark:
-            print_remark(console, printable(f"{racer.name}: {racer.remark}"))
+            remarks.setdefault(racer.remark, []).append(racer.name)
+    for text, names in remarks.items():
+        print_remark(console, printable(f"{text}: {', '.join(names)}"))
+
+
+def _label(racer: Racer) -> str:
+    return f"{racer.name} ({racer.chosen})" if racer.chosen else racer.name
 
 
 def _cells(racer: Racer, result: BenchResult, leader: float) -> list[str]:
@@ -97,7 +104,7 @@ def print_verdict(console: Console, result: BenchResult) -> None:
             Text(f"No solver came within {result.options.gap:.0e} in its time; give them more with --seconds.")
         )
         return
-    text = f"{first.name} is first: {format_seconds(first.seconds)}."
+    text = f"{_label(first)} is first: {format_seconds(first.seconds)}."
     auto = next((racer for racer in result.racers if racer.name == "auto"), None)
     if auto is not None and auto is not first and auto.samples:
         text += f" auto takes {auto.seconds / first.seconds:.1f} times as long."
