@@ -19,14 +19,12 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # last: the installed package comes before the bare folder
 
 from benchmarks import limits  # noqa: E402
-from benchmarks.convergence import command, figures, library, problems, report  # noqa: E402
+from benchmarks.convergence import command, figures, libraries, library, problems, report  # noqa: E402
 from benchmarks.convergence.__main__ import main  # noqa: E402
 from benchmarks.convergence.objective import LOSSES, Problem  # noqa: E402
 from benchmarks.convergence.reference import reference  # noqa: E402
+from benchmarks.convergence.run import Settings, run  # noqa: E402
 
-needs_solvers = pytest.mark.skipif(
-    not hasattr(importlib.import_module("mlcraft.solve"), "solvers_for"), reason="solve() has three solvers yet"
-)
 PARAMETERS = {"huber": 0.7, "squared_epsilon_insensitive": 0.3, "quantile": 0.8}
 
 
@@ -131,6 +129,49 @@ def test_library_that_is_not_there_is_skipped_by_name():
     assert absent.missing() == "not installed"
 
 
+TOY = """
+import numpy as np
+from benchmarks.convergence.library import Fit, Solver
+
+NAME, COLOUR = "toy", "#123456"
+PACKAGE = DISTRIBUTION = "numpy"
+
+
+def solvers(problem):
+    def least_squares(level):
+        ones = np.ones((len(problem.y), 1))
+        found = np.linalg.lstsq(np.hstack([problem.X, ones]), problem.y, rcond=None)[0]
+        return Fit(found[:-1], found[-1], iterations=1, ended=True)
+
+    def boasts(level):
+        return Fit(np.zeros(problem.X.shape[1]), float(problem.y.mean()), passes=level)
+
+    def breaks(level):
+        raise RuntimeError("out of order")
+
+    return [Solver("lstsq", least_squares), Solver("boasts", boasts, counted=True), Solver("breaks", breaks)]
+"""
+
+
+def test_a_new_library_is_one_file_and_is_judged_by_its_coefficients(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(TOY, encoding="utf-8")
+    monkeypatch.setattr(libraries, "__path__", [*libraries.__path__, str(tmp_path)])
+    monkeypatch.setattr(limits, "_numba_sum", lambda: None)
+    known = library.known_libraries()
+    assert known["toy"].name == "toy"
+    settings = Settings(cap=1.0, budget=0.1, repeats=1, quick=True)
+    problem = small("squared", n=200, l2=0.0)
+    data = run([("squared", lambda: problem)], {"toy": known["toy"]}, settings)
+    curves = {curve["solver"]: curve for curve in data["problems"][0]["curves"]}
+    assert [point["gap"] < 1e-9 for point in curves["lstsq"]["points"]] == [True]
+    assert {round(point["gap"], 9) for point in curves["boasts"]["points"]} == {1.0}
+    assert curves["breaks"]["points"] == []
+    assert curves["breaks"]["remark"] == "RuntimeError: out of order"
+    table = report.problem_table(data["problems"][0], 1e-6)
+    assert [row[0] for row in table.rows] == ["toy lstsq", "toy boasts", "toy breaks"]
+    sys.modules.pop("benchmarks.convergence.libraries.toy")
+
+
 def test_problems_are_chosen_by_name():
     assert [entry.name for entry in problems.choose(["lasso_housing", "ridge_housing"])] == [
         "lasso_housing",
@@ -169,7 +210,6 @@ def finished(tmp_path_factory):
     return folder
 
 
-@needs_solvers
 def test_run_says_everything(finished):
     data = json.loads((finished / "convergence.json").read_text())
     assert data["versions"].keys() >= {"mlcraft", "scikit-learn", "numpy"}
@@ -197,7 +237,6 @@ def test_csv_has_a_row_for_each_point(finished):
     assert all(float(line["seconds"]) > 0 for line in lines)
 
 
-@needs_solvers
 def test_report_is_made_again_from_the_data(finished, tmp_path, capsys):
     assert main(["--report", str(finished), "--out", str(tmp_path), "--no-figures"]) == 0
     for name in ("convergence.json", "convergence.csv", "convergence.md"):
