@@ -400,7 +400,10 @@ def test_training_is_drawn():
     matplotlib.use("Agg")
     model = ours.SGDRegressor(early_stopping=True, random_state=0).fit(X, VALUES)
     axes = model.plot_training(log=True)
-    assert [len(line.get_xdata()) for line in axes.get_lines()] == [model.n_iter_] * 2
+    train, held_out, best = axes.get_lines()
+    np.testing.assert_array_equal(train.get_ydata(), model.trace_.train_loss)
+    np.testing.assert_array_equal(held_out.get_ydata(), model.trace_.valid_loss)
+    assert best.get_ydata() == model.trace_.valid_loss.min()
     assert axes.get_yscale() == "log"
     matplotlib.pyplot.close(axes.figure)
 

@@ -210,7 +210,7 @@ class SGDClassifier(SgdClasses):
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to learn from. float32 and float64 arrays and CSR matrices are not copied.
+            Rows to learn from. float32 and float64 arrays in C order and CSR matrices are not copied.
         y : array-like of shape (n_samples,)
             Labels.
         coef_init : array-like of shape (n_features,) or (n_classes, n_features), default=None

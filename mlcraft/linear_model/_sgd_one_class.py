@@ -163,7 +163,7 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Rows to learn from. float32 and float64 arrays and CSR matrices are not copied.
+            Rows to learn from. float32 and float64 arrays in C order and CSR matrices are not copied.
         y : ignored
             There for the sake of pipelines.
         coef_init : array-like of shape (n_features,), default=None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcraft.plots._drawing import ALARM, INK, STRONG, make_axes, plain
+from mlcraft.plots._drawing import ALARM, STRONG, make_axes, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,27 +45,20 @@ def training_curve(model: Any, *, ax: Axes | None = None, log: bool = False) -> 
     >>> from mlcraft.plots import training_curve
     >>> X = np.random.default_rng(0).standard_normal((300, 2))
     >>> model = SGDRegressor(early_stopping=True, random_state=0).fit(X, X[:, 0])
-    >>> [line.get_label() for line in training_curve(model).get_lines()]
-    ['rows learnt from', 'held-out rows']
+    >>> train, held_out, *_ = training_curve(model).get_lines()
+    >>> train.get_label(), held_out.get_label()[:13]
+    ('rows learnt from', 'held-out rows')
     """
     trace = model.trace_
     ax = make_axes(ax, (6.4, 3.8))
-    dots = "o" if len(trace) <= 40 else None
+    dots = "o" if len(trace) <= 40 else ""
     ax.plot(trace.epoch, trace.train_loss, color=STRONG, marker=dots, ms=3.5, label="rows learnt from")
     if np.isfinite(trace.valid_loss).any():
         best = int(np.nanargmin(trace.valid_loss))
-        ax.plot(trace.epoch, trace.valid_loss, color=ALARM, marker=dots, ms=3.5, label="held-out rows")
-        ax.annotate(
-            f"{trace.valid_loss[best]:.3g} after epoch {trace.epoch[best]}",
-            (trace.epoch[best], trace.valid_loss[best]),
-            (0, -14),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            color=INK,
-        )
-        ax.margins(y=0.15)
-        ax.legend(frameon=False)
+        label = f"held-out rows, best {trace.valid_loss[best]:.3g} after epoch {trace.epoch[best]}"
+        ax.plot(trace.epoch, trace.valid_loss, color=ALARM, marker=dots, ms=3.5, label=label)
+        ax.plot(trace.epoch[best], trace.valid_loss[best], "o", ms=7, mfc="none", color=ALARM)
+        ax.legend(frameon=False, fontsize=9)
     if log:
         ax.set_yscale("log")
     ax.set_xlabel(f"epoch ({trace.seconds[-1]:.2g} seconds in all)" if len(trace) else "epoch")
