@@ -56,7 +56,7 @@ py::list train(const Matrix& x, const Data& arrays, const States& states, SgdOpt
     {
         const py::gil_scoped_release release;
         const CallScope scope;
-        o.threads = threads_for(100.0 * static_cast<double>(n * count));
+        o.threads = available_threads();
         train_sgd(x, data, problems, o, calls);
     }
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();

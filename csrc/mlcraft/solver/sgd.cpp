@@ -119,18 +119,19 @@ public:
         : x_(x), data_(data), problem_(problem), options_(options), threads_(threads), schedule_(schedule_of(options)),
           rule_(sgd_rule_of(options, schedule_, std::is_same_v<T, float>)),
           order_(x.rows(), data.validation, options.shuffle, problem.seed),
-          width_((x.cols() + simd::sgd_padding - 1) / simd::sgd_padding * simd::sgd_padding), memory_(3 * width_),
+          width_((x.cols() + simd::sgd_padding - 1) / simd::sgd_padding * simd::sgd_padding),
+          vectors_(1 + (rule_.l1 ? 1 : 0) + (problem.average_coef != nullptr ? 1 : 0)), memory_(vectors_ * width_),
           ahead_(std::clamp<Index>(16384 / std::max<Index>(rows_type::row_bytes(x), 1), 1, 24)),
           block_(options.batch_size > 1
                      ? std::min(options.batch_size, std::max<Index>(order_.size(), 1))
                      : std::clamp<Index>((1 << 20) / std::max<Index>(rows_type::row_bytes(x), 1), 16, 256)),
           rows_(x, block_ + ahead_), numbers_(static_cast<std::size_t>(4 * block_)), eta_(options.eta0) {
-        std::fill(memory_.data, memory_.data + 3 * width_, T(0));
+        std::fill(memory_.data, memory_.data + vectors_ * width_, T(0));
         rule_.decay = is_sparse ? 0.01 : 1.0;
         model_.size = x.cols();
         model_.w = memory_.data;
         if (rule_.l1) model_.q = memory_.data + width_;
-        if (problem.average_coef != nullptr) model_.average = memory_.data + 2 * width_;
+        if (problem.average_coef != nullptr) model_.average = memory_.data + (vectors_ - 1) * width_;
         for (Index j = 0; j < x.cols(); ++j) {
             const T b = problem.coef[j];
             model_.w[j] = b;
@@ -274,10 +275,12 @@ private:
         factors_.resize(static_cast<std::size_t>(count));
         if (!is_sparse) sums_.resize(static_cast<std::size_t>(lanes * p));
         const double share = 1 / static_cast<double>(count);
-        const int threads = 4.0 * static_cast<double>(count * rows_type::row_bytes(x_)) < 2e6 ? 1 : threads_;
+        const double work = static_cast<double>(count) * (1.6 * static_cast<double>(rows_type::row_bytes(x_)) + 100);
+        const int threads = std::min(threads_, threads_for(work));
         parallel_tasks(lanes, threads, [&](Index task) {
             const Index begin = task * lane, end = std::min(count, begin + lane);
             for (Index k = begin; k < end; ++k) {
+                rows_.ask(std::min(k + 8, count - 1));
                 predicted()[k] = model_.scale * rows_.dot(k, model_.w) + model_.intercept;
                 factors_[static_cast<std::size_t>(k)] = predicted()[k];
             }
@@ -321,8 +324,8 @@ private:
     SgdRule rule_;
     SgdModel<T> model_;
     SgdOrder order_;
-    Index width_;
-    AlignedBuffer<T> memory_;  // w, q and the average, each for whole vectors
+    Index width_, vectors_;
+    AlignedBuffer<T> memory_;  // w, then q and the average where they are needed, each for whole SIMD vectors
     Index ahead_, block_;
     rows_type rows_;
     std::vector<double> numbers_, factors_;  // of the rows of a block: y, weight, eta, predicted; and their gradients
@@ -344,7 +347,10 @@ Status train_sgd(const Matrix& x, const SgdData<typename Matrix::value_type>& da
         throw std::invalid_argument("no loss '" + options.loss + "', no schedule '" + options.schedule +
                                     "', or no rows");
     const Index count = static_cast<Index>(problems.size());
-    const int threads = std::max(1, options.threads);
+    const double row_work = 600 + static_cast<double>(SgdRows<Matrix>::row_bytes(x));
+    const int threads = std::max(1, std::min(options.threads, options.batch_size > 1 && count == 1
+                                                                  ? options.threads
+                                                                  : threads_for(row_work * static_cast<double>(x.rows() * count))));
     const Index slots = calls.epoch ? count : std::min<Index>(count, threads);
     std::vector<std::unique_ptr<Fit>> active;
     std::vector<Index> names;

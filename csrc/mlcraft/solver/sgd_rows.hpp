@@ -72,6 +72,15 @@ private:
     Index size_ = 0, shuffled_ = 0, filled_ = 0;
 };
 
+// Asks for the lines of memory of some elements. The empty statement keeps GCC from dropping calls of a function that
+// does nothing else.
+template <class T>
+inline void ask_for(const T* x, Index count) {
+    const char *line = reinterpret_cast<const char*>(x), *end = reinterpret_cast<const char*>(x + count);
+    for (; line < end; line += 64) __builtin_prefetch(line);
+    __asm__ volatile("");
+}
+
 // Some rows, where they lie. A kernel reads whole vectors, so rows too close to the end of X are copied, and those
 // whose elements do not lie together.
 template <class Matrix>
@@ -102,6 +111,7 @@ public:
     void run(const simd::SgdRule& rule, simd::SgdModel<T>& model, const simd::SgdBlock& block) const {
         simd::kernels().of<T>().sgd.dense(rule, model, block, rows_.data());
     }
+    void ask(Index slot) const { ask_for(rows_[static_cast<std::size_t>(slot)], x_.cols); }
     double dot(Index slot, const T* w) const {
         T sum = 0;
         simd::kernels().of<T>().dots(rows_[static_cast<std::size_t>(slot)], x_.cols, 1, x_.cols, w, &sum);
@@ -141,6 +151,11 @@ public:
     }
     void run(const simd::SgdRule& rule, simd::SgdModel<T>& model, const simd::SgdBlock& block) const {
         run_rows(rule, model, block, rows_.data());
+    }
+    void ask(Index slot) const {
+        const auto& row = rows_[static_cast<std::size_t>(slot)];
+        ask_for(row.values, row.count);
+        ask_for(row.indices, row.count);
     }
     double dot(Index slot, const T* w) const {
         const auto& row = rows_[static_cast<std::size_t>(slot)];
