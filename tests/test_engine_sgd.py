@@ -223,9 +223,9 @@ def test_early_stopping_is_that_of_the_twin(loss):
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 @pytest.mark.parametrize("follow", [False, True])
 def test_classes_in_threads(kind, follow):
-    X, codes, _ = data(n=300, classes=5, kind=kind)
+    X, codes, _ = data(n=4000, p=6, classes=5, kind=kind)  # enough for threads
     seeds = np.random.RandomState(0).randint(LARGEST_SEED, size=5)
-    params = {"loss": "log_loss", "penalty": "elasticnet", "alpha": 1e-3, "tol": 1e-2}
+    params = {"loss": "log_loss", "penalty": "elasticnet", "alpha": 1e-3, "max_iter": 4}
     found = []
     for threads in (1, 2, 3):
         state = state_of(X.shape[1], problems=5)
@@ -351,6 +351,18 @@ def test_mini_batches(kind, penalty):
     if penalty == "l2":
         np.testing.assert_allclose(np.frombuffer(found[0][1]), average, atol=1e-12)
     np.testing.assert_allclose(np.frombuffer(found[0][2]), intercept, atol=atol)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_threads_share_a_batch(kind):
+    X, codes, _ = data(n=20_000, p=120, kind=kind)  # enough for threads
+    found = []
+    for threads in (1, 2, 3):
+        state = state_of(120)
+        with threadpool_limits(threads, "openmp"):
+            train_sgd(X, codes.astype(float), state, loss="log_loss", penalty="l2", batch_size=9_000, max_iter=1)
+        found.append((state.coef.tobytes(), state.intercept.tobytes()))
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])

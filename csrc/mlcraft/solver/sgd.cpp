@@ -348,9 +348,10 @@ Status train_sgd(const Matrix& x, const SgdData<typename Matrix::value_type>& da
                                     "', or no rows");
     const Index count = static_cast<Index>(problems.size());
     const double row_work = 600 + static_cast<double>(SgdRows<Matrix>::row_bytes(x));
-    const int threads = std::max(1, std::min(options.threads, options.batch_size > 1 && count == 1
-                                                                  ? options.threads
-                                                                  : threads_for(row_work * static_cast<double>(x.rows() * count))));
+    const int threads =
+        std::max(1, std::min(options.threads, options.batch_size > 1 && count == 1
+                                                  ? options.threads
+                                                  : threads_for(row_work * static_cast<double>(x.rows() * count))));
     const Index slots = calls.epoch ? count : std::min<Index>(count, threads);
     std::vector<std::unique_ptr<Fit>> active;
     std::vector<Index> names;
