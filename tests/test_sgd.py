@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import pickle
 import warnings
 
@@ -115,6 +116,25 @@ def test_steps_are_those_of_scikit_learn(name, settings, storage):
         if settings.get("average") or settings.get("early_stopping") or "class_weight" in settings:
             continue
         assert_same(model.partial_fit(stored[:40], y[:40]), reference.partial_fit(stored[:40], y[:40]))
+
+
+CALM_ON_ADULTS = [
+    {"alpha": 0.01},
+    {"learning_rate": "constant", "eta0": 0.05, "average": True},
+    {"learning_rate": "invscaling", "eta0": 0.05, "penalty": "l1", "average": 10_000},
+]
+
+
+@as_in_19
+@pytest.mark.parametrize("settings", CALM_ON_ADULTS, ids=lambda settings: "-".join(settings))
+def test_real_rows_give_the_coefficients_of_scikit_learn(shared, monkeypatch, settings):
+    pytest.importorskip("pyarrow")
+    monkeypatch.syspath_prepend(str(shared("data")))
+    rows, y, _ = importlib.import_module("load").load_sparse("a9a")
+    settings = settings | {"loss": "log_loss", "max_iter": 3, "tol": None, "random_state": 0}
+    model = ours.SGDClassifier(**settings).fit(rows, y)
+    assert_same(model, theirs.SGDClassifier(**settings).fit(rows, y), tol=1e-10)
+    assert model.score(rows, y) > 0.83
 
 
 @as_in_19
@@ -351,11 +371,29 @@ def test_callback_ends_the_training():
     assert model.n_iter_ == 3
 
 
-def test_error_of_a_callback_comes_out():
-    model = ours.SGDRegressor()
-    with pytest.raises(ZeroDivisionError):
-        model.fit(X, VALUES, callback=lambda *_: 1 / 0)
-    assert not hasattr(model, "coef_")
+@pytest.mark.parametrize("y", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_error_of_a_callback_comes_out(error, y):
+    def fail(epoch, *_):
+        if epoch == 2:
+            raise error
+
+    model = ours.SGDClassifier(random_state=0)
+    with pytest.raises(error):
+        model.fit(X, y, callback=fail)
+    assert not hasattr(model, "classes_")
+    before = vars(model.fit(X, y)).copy()
+    with pytest.raises(error):
+        model.fit(X[:, :3], y, callback=fail)
+    assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
+
+
+def test_keywords_of_fit_are_no_metadata():
+    for name, kind in MODELS.items():
+        requests = {"coef_init", "offset_init" if name == "SGDOneClassSVM" else "intercept_init"}
+        requests |= set() if name.startswith("Passive") else {"sample_weight"}
+        assert set(kind().get_metadata_routing().fit.requests) == requests
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
