@@ -118,6 +118,37 @@ def test_metric_names_what_is_wrong(metric):
         jit.metric(lambda y: y)
 
 
+@jit.metric
+def decorated(y_true, prediction):
+    return abs(y_true - prediction)
+
+
+def slope(y, eta):
+    return eta - y
+
+
+def half_square(y, eta):
+    return 0.5 * (y - eta) ** 2
+
+
+def test_what_was_decorated_goes_to_another_process():
+    assert pickle.loads(pickle.dumps(decorated)) is decorated  # by its name, as a function would
+    made = jit.loss(gradient=slope, y=[0.0], smooth=True)(half_square)
+    again = pickle.loads(pickle.dumps(made))
+    assert (again.name, again.smooth, again.derivatives) == ("half_square", True, "symbolic")
+    assert again.rows([1.0], [3.0])[0] == (2.0, 2.0, 1.0)
+    assert jit.penalty(half_of_square, prox=half_prox).name == "half_of_square"
+    assert pickle.loads(pickle.dumps(jit.penalty(half_of_square, prox=half_prox)))(2.0) == 2.0
+
+
+def half_of_square(b):
+    return 0.5 * b * b
+
+
+def half_prox(b, step):
+    return b / (1.0 + step)
+
+
 # through the solvers of the core
 
 

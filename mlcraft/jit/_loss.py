@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _check
+from ._decorated import Decorated
 from ._generated import LOSS_BLOCK, Generated
 from ._written import Scalar, count_arguments, write_loss
 
@@ -22,7 +23,7 @@ _compiling = threading.RLock()
 _pointer_to: Any = numba.types.CPointer
 
 
-class UserLoss:
+class UserLoss(Decorated):
     """A loss of your own; made by `mlcraft.jit.loss`.
 
     Attributes
@@ -52,9 +53,8 @@ class UserLoss:
         y: ArrayLike | None,
         eta: ArrayLike | None,
     ) -> None:
-        self.name = name
+        super().__init__(value, name)
         self.value, self.gradient, self.hessian, self.parameter = value, gradient, hessian, parameter
-        self.__name__, self.__doc__ = name, value.__doc__
         _check_arguments(value, gradient, hessian, parameter)
         written = write_loss(value, gradient, hessian, parameter)
         self.derivatives, self.reason = written.derivatives, written.reason
@@ -69,6 +69,11 @@ class UserLoss:
         if smooth is None:
             self.smooth = _check.is_smooth(self, inside)
         self.has_hessian = self.smooth
+
+    def _made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        smooth, y, eta = self._given
+        options = {"parameter": self.parameter, "name": self.name, "smooth": smooth, "y": y, "eta": eta}
+        return (self.value, self.gradient, self.hessian), options
 
     def __repr__(self) -> str:
         kind = "smooth" if self.smooth else "not smooth"
@@ -171,17 +176,8 @@ class UserLoss:
         -------
         UserLoss
         """
-        smooth, y, eta = self._given
-        return UserLoss(
-            self.value,
-            self.gradient,
-            self.hessian,
-            parameter=float(parameter),
-            name=self.name,
-            smooth=smooth,
-            y=y,
-            eta=eta,
-        )
+        functions, options = self._made_of()
+        return UserLoss(*functions, **{**options, "parameter": float(parameter)})
 
 
 def _check_arguments(value: Scalar, gradient: Scalar | None, hessian: Scalar | None, parameter: float | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._check import called
+from ._decorated import Decorated
 from ._errors import UserFunctionError, where
 from ._generated import SUM_BLOCK, Generated
 from ._written import Scalar, count_arguments, write_scalar
@@ -20,7 +21,7 @@ __all__ = ["UserMetric", "metric"]
 _pointer_to: Any = numba.types.CPointer
 
 
-class UserMetric:
+class UserMetric(Decorated):
     """A metric of your own; made by `mlcraft.jit.metric`. Call it with arrays.
 
     Attributes
@@ -31,8 +32,8 @@ class UserMetric:
     """
 
     def __init__(self, function: Scalar, *, name: str) -> None:
-        self.name, self.function = name, function
-        self.__name__, self.__doc__ = name, function.__doc__
+        super().__init__(function, name)
+        self.function = function
         if not callable(function):
             raise TypeError(f"a metric must be a function of (y_true, prediction), got {function!r}.")
         needed, taken = count_arguments(getattr(function, "py_func", function))
@@ -50,8 +51,8 @@ class UserMetric:
     def __repr__(self) -> str:
         return f"<metric {self.name!r}>"
 
-    def __reduce__(self) -> tuple[Callable[..., UserMetric], tuple[Scalar, str]]:
-        return _again, (self.function, self.name)
+    def _made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.function,), {"name": self.name}
 
     @property
     def source(self) -> str:
@@ -105,10 +106,6 @@ class UserMetric:
                 place = {"y_true": y_true, "prediction": prediction}
                 raise UserFunctionError(f"metric {self.name!r} is {sums[0]} at {where(**place)}.", **place)
         raise UserFunctionError(f"the sum of metric {self.name!r} over the rows is too large for double precision.")
-
-
-def _again(function: Scalar, name: str) -> UserMetric:
-    return UserMetric(function, name=name)
 
 
 def _vector(values: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._check import called
+from ._decorated import Decorated
 from ._errors import UserFunctionError, where
 from ._generated import Generated
 from ._written import Scalar, count_arguments, write_scalar
@@ -28,7 +30,7 @@ def prox_function(b, step):
 """
 
 
-class UserPenalty:
+class UserPenalty(Decorated):
     """A separable penalty of your own; made by `mlcraft.jit.penalty`.
 
     Attributes
@@ -41,9 +43,8 @@ class UserPenalty:
     """
 
     def __init__(self, value: Scalar, prox: Scalar, *, name: str, b: ArrayLike | None) -> None:
-        self.name = name
-        self.value, self.prox = value, prox
-        self.__name__, self.__doc__ = name, value.__doc__
+        super().__init__(value, name)
+        self.value, self.prox, self._given = value, prox, b
         for role, function, count in (("value", value, 1), ("prox", prox, 2)):
             if not callable(function):
                 raise TypeError(f"{role} must be a function, got {function!r}.")
@@ -60,6 +61,9 @@ class UserPenalty:
         self._value = self._generated.c_function("value_function", double(double), about)
         self._prox = self._generated.c_function("prox_function", double(double, double), about)
         _check_prox(self, points)
+
+    def _made_of(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.value, self.prox), {"name": self.name, "b": self._given}
 
     def __repr__(self) -> str:
         return f"<penalty {self.name!r}>"
