@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pickle
 import warnings
 
@@ -394,6 +395,13 @@ def test_keywords_of_fit_are_no_metadata():
         requests = {"coef_init", "offset_init" if name == "SGDOneClassSVM" else "intercept_init"}
         requests |= set() if name.startswith("Passive") else {"sample_weight"}
         assert set(kind().get_metadata_routing().fit.requests) == requests
+        assert set(inspect.signature(kind.set_fit_request).parameters) == {"self", *requests}
+
+    class Own(ours.SGDClassifier):
+        def fit(self, X, y, shape=None):
+            return super().fit(X, y)
+
+    assert set(Own().get_metadata_routing().fit.requests) == {"shape"}
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])

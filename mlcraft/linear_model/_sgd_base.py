@@ -17,7 +17,6 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState, train_sgd
@@ -45,6 +44,7 @@ ANY_SEED = (0, LARGEST_SEED)
 SPARE = (1, LARGEST_SEED)  # scikit-learn draws one more, for a purpose of its own
 WITH_EPSILON = ("huber", "epsilon_insensitive", "squared_epsilon_insensitive")
 NO_WEIGHT_HELD_OUT = "The sample weights for validation set are all zero, consider using a different random state."
+NO_METADATA = ("callback", "validation", "progress", "batch_size")
 CONSTRAINTS: dict[str, list[Any]] = {
     "fit_intercept": ["boolean"],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -108,7 +108,6 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
     n_iter_: int
     trace_: TrainingTrace
 
-    __metadata_request__fit = dict.fromkeys(("callback", "validation", "progress", "batch_size"), UNUSED)
     _parameter_constraints: dict[str, list[Any]] = CONSTRAINTS
 
     def plot_training(self, *, ax: Any = None, log: bool = False) -> Any:
@@ -134,6 +133,20 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
 
         check_is_fitted(self, "trace_")
         return training_curve(self, ax=ax, log=log)
+
+    # The keywords that fit has more are no metadata to be routed. `__metadata_request__fit` would say so too, but
+    # breaks classes derived from these whose fit lacks the keywords.
+    @classmethod
+    def _get_class_level_metadata_request_values(cls, method_name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        found = super()._get_class_level_metadata_request_values(method_name, *args, **kwargs)
+        return {name: request for name, request in found.items() if name not in NO_METADATA}
+
+    @classmethod
+    def _build_request_for_signature(cls, router: Any, method: str) -> Any:  # before scikit-learn 1.8
+        found = super()._build_request_for_signature(router, method)
+        for name in NO_METADATA:
+            found._requests.pop(name, None)
+        return found
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
