@@ -1,8 +1,8 @@
 """``solver="gram"``: least squares with any penalty, by proximal gradients on the Gram matrix, for two passes over X.
 
 With M = X'WX / W centred, M = R'R, the loss is ``|z - R b|^2 / 2`` and a constant, z = R'^-1 X'Wy / W: a problem of as
-many rows as columns, in which an iteration costs next to nothing. The gradient at the end is worked out from the rows of
-X: what it differs by from that of the Gram matrix, which is rounding, is added to the certificate. If that is too much,
+many rows as columns, in which an iteration costs next to nothing. The gradient at the end is worked out from the rows
+of X: by what it differs from that of the Gram matrix, which is rounding, the certificate grows. If that is too much,
 FISTA goes on from there on X itself.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,13 +64,17 @@ def _certificate(
     """Largest element of the gradient in columns of unit spread, relative to the spread of y."""
     if factor is not None and not factor.dual and factor.weight_sum > 0:
         mean = factor.mean
-        squares = np.diagonal(factor.matrix()) - np.where(factor.scale > 0, factor.alpha, 0.0)
-        variance = np.maximum(squares, 0.0) / factor.weight_sum
+        lower, scale = np.tril(factor.lower), factor.scale
+        alive = scale > 0
+        sizes = np.divide(np.sqrt(np.einsum("ij,ij->i", lower, lower)), scale, out=np.zeros(len(scale)), where=alive)
+        variance = np.maximum(sizes**2 - np.where(alive, factor.alpha, 0.0), 0.0) / factor.weight_sum
     else:
         mean, variance = _column_moments(data.X, data.weight, problem.fit_intercept)
+    share = None if data.weight is None else data.weight / data.weight.sum(dtype=np.float64)
     y = data.y.astype(np.float64)
-    centre = np.average(y, weights=data.weight) if problem.fit_intercept else 0.0
-    spread = float(np.sqrt(np.average((y - centre) ** 2, weights=data.weight)))
+    if problem.fit_intercept:
+        y -= y.mean() if share is None else share @ y
+    spread = math.sqrt((y @ y) / len(y) if share is None else share @ (y * y))
     if not spread > 0:
         return 0.0
     centred = gradient - mean * constant + problem.ridge * coef
