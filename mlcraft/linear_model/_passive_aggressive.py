@@ -8,8 +8,8 @@ from typing import Any, Self
 from sklearn.utils import deprecated
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from mlcraft.linear_model._sgd_base import DEFAULT_EPSILON
 from mlcraft.linear_model._sgd_classes import SgdClasses
+from mlcraft.linear_model._sgd_rules import DEFAULT_EPSILON
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 from mlcraft.linear_model._sgd_values import SgdValues
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from sklearn.utils._param_validation import Interval
 
-from mlcraft.linear_model._sgd_base import PENALTY_CONSTRAINTS
 from mlcraft.linear_model._sgd_classes import SgdClasses
+from mlcraft.linear_model._sgd_rules import PENALTY_CONSTRAINTS
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["Perceptron"]

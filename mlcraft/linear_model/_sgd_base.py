@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from math import isfinite
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,68 +14,21 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState, train_sgd
 from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import adopt_width, checked_weights, is_plain_matrix
 from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
+from mlcraft.linear_model._sgd_rules import CONSTRAINTS, DEFAULT_EPSILON, first_draws
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut, TrainingTrace, Watch
 
-__all__ = [
-    "ANY_SEED",
-    "CONSTRAINTS",
-    "DEFAULT_EPSILON",
-    "SPARE",
-    "PENALTY_CONSTRAINTS",
-    "STEP_CONSTRAINTS",
-    "STOP_CONSTRAINTS",
-    "SgdEstimator",
-    "first_draws",
-]
+__all__ = ["SgdEstimator"]
 
 Doubles = NDArray[np.float64]
-DEFAULT_EPSILON = 0.1
-LARGEST_SEED = np.iinfo(np.int32).max
-ANY_SEED = (0, LARGEST_SEED)
-SPARE = (1, LARGEST_SEED)  # scikit-learn draws one more, for a purpose of its own
 WITH_EPSILON = ("huber", "epsilon_insensitive", "squared_epsilon_insensitive")
 NO_WEIGHT_HELD_OUT = "The sample weights for validation set are all zero, consider using a different random state."
 NO_METADATA = ("callback", "validation", "progress", "batch_size")
-CONSTRAINTS: dict[str, list[Any]] = {
-    "fit_intercept": ["boolean"],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left"), None],
-    "shuffle": ["boolean"],
-    "verbose": ["verbose"],
-    "random_state": ["random_state"],
-    "warm_start": ["boolean"],
-    "average": [Interval(Integral, 0, None, closed="neither"), "boolean"],
-    "eta0": [Interval(Real, 0, None, closed="neither")],
-}
-STOP_CONSTRAINTS: dict[str, list[Any]] = {
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-}
-PENALTY_CONSTRAINTS: dict[str, list[Any]] = {
-    "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
-}
-STEP_CONSTRAINTS: dict[str, list[Any]] = {
-    "power_t": [Interval(Real, None, None, closed="neither")],
-    "epsilon": [Interval(Real, 0, None, closed="left")],
-    "learning_rate": [StrOptions({"constant", "optimal", "invscaling", "adaptive", "pa1", "pa2"})],
-}
-
-
-@lru_cache(maxsize=256)
-def first_draws(seed: int, bounds: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
-    """Return the first whole numbers that a generator of this seed draws; to make one takes longer than a chunk."""
-    generator = np.random.RandomState(seed)
-    return tuple(int(generator.randint(*bound)) for bound in bounds)
 
 
 class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -300,6 +251,24 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
 
     # ------------------------------------------------------------ training
 
+    def _engine_settings(self) -> dict[str, Any]:
+        """Return what the parameters say to the engine."""
+        learning_rate, eta0 = self._engine_schedule()
+        return {
+            "loss": self._engine_loss(),
+            "parameter": self._parameter(),
+            "penalty": self.penalty,
+            "alpha": self._engine_alpha(),
+            "l1_ratio": float(self.l1_ratio or 0.0),
+            "learning_rate": learning_rate,
+            "eta0": eta0,
+            "power_t": float(self.power_t),
+            "tol": self.tol,
+            "n_iter_no_change": int(self.n_iter_no_change),
+            "fit_intercept": bool(self.fit_intercept),
+            "shuffle": bool(self.shuffle),
+        }
+
     def _train(
         self,
         X: Any,
@@ -307,22 +276,20 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
         state: SgdState,
         *,
         max_iter: int,
-        seed: Any,
-        sample_weight: NDArray[Any] | None,
-        weight_pos: Any = 1.0,
-        weight_neg: float = 1.0,
         mask: NDArray[np.bool_] | None = None,
         score: Any = None,
         held_out: HeldOut | None = None,
         extras: Extras | None = None,
         coef_shape: tuple[int, ...] | None = None,
-        one_class: bool = False,
+        **of_the_problem: Any,
     ) -> SgdRun:
-        """Run the engine on checked rows, and keep the trace where it is a fit (which has `extras`)."""
+        """Run the engine on checked rows, and keep the trace where it is a fit (which has `extras`).
+
+        Seeds, weights and the like go to the engine as they are.
+        """
         average, told = int(self.average), extras or Extras()
         n_rows = X.shape[0] if mask is None or told.batch_size == 1 else X.shape[0] - int(mask.sum())
         n_steps = -(-n_rows // told.batch_size)
-        learning_rate, eta0 = self._engine_schedule()
         watch = Watch(
             callback=told.callback,
             held_out=held_out,
@@ -337,28 +304,13 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
                 X,
                 y,
                 state,
-                loss=self._engine_loss(),
-                parameter=self._parameter(),
-                penalty=self.penalty,
-                alpha=self._engine_alpha(),
-                l1_ratio=float(self.l1_ratio or 0.0),
-                sample_weight=sample_weight,
-                weight_pos=weight_pos,
-                weight_neg=weight_neg,
-                learning_rate=learning_rate,
-                eta0=eta0,
-                power_t=float(self.power_t),
+                **self._engine_settings(),
+                **of_the_problem,
                 max_iter=max_iter,
-                tol=self.tol,
-                n_iter_no_change=int(self.n_iter_no_change),
-                fit_intercept=bool(self.fit_intercept),
-                shuffle=bool(self.shuffle),
-                seed=seed,
                 average=average,
                 validation_mask=mask,
                 validation_score=score,
                 early_stopping=score is not None,
-                one_class=one_class,
                 batch_size=int(told.batch_size),
                 epoch_callback=watch,
                 copies=watch.wants_coef,

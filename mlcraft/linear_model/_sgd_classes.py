@@ -17,15 +17,8 @@ from mlcraft._engine.sgd_losses import TARGETS
 from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._labels import encode_labels
 from mlcraft.linear_model._linear_classifier import LinearClassifier
-from mlcraft.linear_model._sgd_base import (
-    ANY_SEED,
-    CONSTRAINTS,
-    DEFAULT_EPSILON,
-    SPARE,
-    STOP_CONSTRAINTS,
-    SgdEstimator,
-    first_draws,
-)
+from mlcraft.linear_model._sgd_base import SgdEstimator
+from mlcraft.linear_model._sgd_rules import ANY_SEED, CONSTRAINTS, DEFAULT_EPSILON, SPARE, STOP_CONSTRAINTS, first_draws
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
 __all__ = ["CLASSIFICATION_LOSSES", "SgdClasses"]

@@ -10,8 +10,8 @@ from scipy.special import expit
 from sklearn.utils.metaestimators import available_if
 
 from mlcraft.linear_model._linear_classifier import log_probabilities, probabilities
-from mlcraft.linear_model._sgd_base import DEFAULT_EPSILON, PENALTY_CONSTRAINTS, STEP_CONSTRAINTS
 from mlcraft.linear_model._sgd_classes import SgdClasses
+from mlcraft.linear_model._sgd_rules import DEFAULT_EPSILON, PENALTY_CONSTRAINTS, STEP_CONSTRAINTS
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["SGDClassifier"]

@@ -15,7 +15,8 @@ from mlcraft._engine.least_squares import predict_linear
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
 from mlcraft.linear_model._base import dense_coefficients
-from mlcraft.linear_model._sgd_base import ANY_SEED, CONSTRAINTS, SPARE, SgdEstimator
+from mlcraft.linear_model._sgd_base import SgdEstimator
+from mlcraft.linear_model._sgd_rules import ANY_SEED, CONSTRAINTS, SPARE
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 
 __all__ = ["SGDOneClassSVM"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from mlcraft.linear_model._sgd_base import DEFAULT_EPSILON, PENALTY_CONSTRAINTS, STEP_CONSTRAINTS
+from mlcraft.linear_model._sgd_rules import DEFAULT_EPSILON, PENALTY_CONSTRAINTS, STEP_CONSTRAINTS
 from mlcraft.linear_model._sgd_trace import EpochCallback, Extras
 from mlcraft.linear_model._sgd_values import SgdValues
 

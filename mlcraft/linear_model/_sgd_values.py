@@ -12,7 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.validation import check_parameters, engine_matrix
-from mlcraft.linear_model._sgd_base import ANY_SEED, CONSTRAINTS, DEFAULT_EPSILON, SPARE, STOP_CONSTRAINTS, SgdEstimator
+from mlcraft.linear_model._sgd_base import SgdEstimator
+from mlcraft.linear_model._sgd_rules import ANY_SEED, CONSTRAINTS, DEFAULT_EPSILON, SPARE, STOP_CONSTRAINTS
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut
 
 __all__ = ["REGRESSION_LOSSES", "SgdValues"]
