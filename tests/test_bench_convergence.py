@@ -23,7 +23,7 @@ from benchmarks.convergence import command, figures, libraries, library, problem
 from benchmarks.convergence.__main__ import main  # noqa: E402
 from benchmarks.convergence.objective import LOSSES, Problem  # noqa: E402
 from benchmarks.convergence.reference import reference  # noqa: E402
-from benchmarks.convergence.run import Settings, run  # noqa: E402
+from benchmarks.convergence.run import Curve, Point, Settings, run, stagnant  # noqa: E402
 
 PARAMETERS = {"huber": 0.7, "squared_epsilon_insensitive": 0.3, "quantile": 0.8}
 
@@ -170,6 +170,24 @@ def test_a_new_library_is_one_file_and_is_judged_by_its_coefficients(tmp_path, m
     table = report.problem_table(data["problems"][0], 1e-6)
     assert [row[0] for row in table.rows] == ["toy lstsq", "toy boasts", "toy breaks"]
     sys.modules.pop("benchmarks.convergence.libraries.toy")
+
+
+@pytest.mark.parametrize(
+    ("knob", "levels", "gaps", "expected"),
+    [
+        ("iterations", [1, 2, 4, 8], [1e-4, 1e-4, 1e-4, 1e-4], True),
+        ("iterations", [1, 2, 4, 8], [1e-4, 1e-5, 1e-5, 1e-5], False),
+        ("iterations", [1, 8, 64, 512], [0.9, 0.9, 0.9, 0.9], False),  # a slow starter
+        ("iterations", [1, 8, 512, 4096], [0.9, 0.9, 0.9, 0.9], True),
+        ("tolerance", [1.0, 0.1, 1e-2, 1e-3], [1e-2, 1e-2, 1e-2, 1e-2], False),
+        ("tolerance", [1.0, 0.1, 1e-2, 1e-3, 1e-4], [1e-2] * 5, True),
+    ],
+)
+def test_a_curve_ends_where_nothing_more_comes(knob, levels, gaps, expected):
+    curve = Curve(library.known_libraries()["mlcraft"], library.Solver("a", lambda level: None, knob))
+    for level, gap in zip(levels, gaps, strict=True):
+        curve.points.append(Point(level, 0.1, 1.0, gap, 1.0, 1.0))
+    assert stagnant(curve) is expected
 
 
 def test_problems_are_chosen_by_name():

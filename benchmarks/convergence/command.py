@@ -55,12 +55,16 @@ def main(arguments: argparse.Namespace) -> int:
         solvers=tuple(arguments.solvers or ()),
         quick=quick,
     )
-    data = run([(entry.name, entry.make) for entry in chosen], libraries, settings)
+    folder = arguments.out
+    keep = (
+        None if folder is None else lambda data: report.save(data, folder)
+    )  # what is measured stays if the rest fails
+    data = run([(entry.name, entry.make) for entry in chosen], libraries, settings, keep)
     for table in report.tables(data):
         table.show()
         print()
-    if arguments.out is not None:
-        for path in report.write(data, arguments.out, figures=not arguments.no_figures):
+    if folder is not None:
+        for path in report.write(data, folder, figures=not arguments.no_figures):
             print(path)
     return 0
 

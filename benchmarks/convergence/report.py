@@ -19,9 +19,7 @@ COLUMNS = (
 
 def write(data: Data, folder: Path, *, figures: bool = True) -> list[Path]:
     """Write ``convergence.json``, ``convergence.csv``, ``convergence.md`` and a figure of each problem."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"convergence.{kind}" for kind in ("json", "csv", "md")]
-    paths[0].write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    paths = [save(data, folder), *(folder / f"convergence.{kind}" for kind in ("csv", "md"))]
     with paths[1].open("w", encoding="utf-8", newline="") as file:
         lines = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         lines.writeheader()
@@ -32,6 +30,14 @@ def write(data: Data, folder: Path, *, figures: bool = True) -> list[Path]:
 
         paths += draw_all(data, folder)
     return paths
+
+
+def save(data: Data, folder: Path) -> Path:
+    """Write the data alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "convergence.json"
+    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path
 
 
 def read(path: Path) -> Data:

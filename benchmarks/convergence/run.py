@@ -30,8 +30,8 @@ from benchmarks.logistic import TooLongError, at_most
 from benchmarks.table import machine
 from benchmarks.timing import seconds_of, settle, time_interleaved, undisturbed
 
-#: Levels without progress after which a curve ends: it has reached what the arithmetic or the solver gives.
-PATIENCE = 4
+#: A curve ends when so much tighter a limit brings next to nothing: it has reached what arithmetic or solver give.
+PATIENCE = 8.0
 FORMAT = 1
 #: Seconds that a first call may take, which is not timed: compilers are slow.
 COMPILING = 90.0
@@ -79,26 +79,34 @@ class Curve:
 
 
 def run(
-    problems: Iterable[tuple[str, Callable[[], Problem]]], known: dict[str, Library], settings: Settings
+    problems: Iterable[tuple[str, Callable[[], Problem]]],
+    known: dict[str, Library],
+    settings: Settings,
+    save: Callable[[dict[str, Any]], Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything of a run as plain data: what the report is made of."""
+    """Everything of a run as plain data: what the report is made of. ``save`` gets what there is after each problem."""
     skipped = {library.name: why for library in known.values() if (why := library.missing())}
     present = [library for library in known.values() if library.name not in skipped]
     for name, why in skipped.items():
         print(f"{name}: {why}, skipped", file=sys.stderr)
     limits = Limits(quick=settings.quick)
-    results = [run_problem(name, make, present, settings, limits) for name, make in problems]
-    return {
+    data: dict[str, Any] = {
         "format": FORMAT,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
-        "threads": threads(),
+        "threads": {},
         "versions": versions(present),
         "libraries": {library.name: {"key": library.key, "colour": library.colour} for library in known.values()},
         "skipped": skipped,
         "settings": {name: getattr(settings, name) for name in Settings.__dataclass_fields__},
-        "problems": results,
+        "problems": [],
     }
+    for name, make in problems:
+        data["problems"].append(run_problem(name, make, present, settings, limits))
+        data["threads"] = threads()  # pools appear as libraries start them
+        if save is not None:
+            save(data)
+    return data
 
 
 def run_problem(
@@ -145,7 +153,7 @@ def _solvers(library: Library, problem: Problem, settings: Settings) -> list[Sol
 
 def walk(curve: Curve, problem: Problem, best: Reference, settings: Settings) -> None:
     """Go along the levels once; every level's gap by the one objective."""
-    deadline, best_gap, idle, warm = time.perf_counter() + settings.cap, math.inf, 0, False
+    deadline, warm = time.perf_counter() + settings.cap, False
     for level in curve.solver.levels:
         left = deadline - time.perf_counter()
         recent = [point.estimate for point in curve.points[-2:]]
@@ -168,15 +176,23 @@ def walk(curve: Curve, problem: Problem, best: Reference, settings: Settings) ->
         gap = best.gap(objective)
         curve.points.append(Point(level, seconds, objective, gap, fit.passes, fit.iterations))
         curve.remark = fit.remark
-        idle = idle + 1 if gap > 0.9 * best_gap else 0
-        best_gap = min(best_gap, gap)
-        if gap <= settings.floor or fit.ended or (idle >= PATIENCE and not _still_moving(curve)):
+        if gap <= settings.floor or fit.ended or stagnant(curve):
             return
 
 
-def _still_moving(curve: Curve) -> bool:
-    """Whether looser limits could matter yet: slow starters of many iterations are given time."""
-    return curve.solver.knob == "iterations" and curve.points[-1].gap > 1e-3 and curve.points[-1].level < 1_000
+def stagnant(curve: Curve) -> bool:
+    """Whether iterations times 8, or a tolerance by 4 decades, changed the best gap by less than a tenth.
+
+    Slow starters (a gap above 1e-3 within the first thousand iterations) are given time.
+    """
+    last = curve.points[-1]
+    if curve.solver.knob == "iterations":
+        if last.gap > 1e-3 and last.level < 1_000:
+            return False
+        before = [point.gap for point in curve.points if point.level * PATIENCE <= last.level]
+    else:
+        before = [point.gap for point in curve.points if point.level >= last.level * 1e4]
+    return bool(before) and min(before) < 1.1 * min(point.gap for point in curve.points)
 
 
 def _once(fit: Callable[[Any], Fit], level: float, left: float) -> tuple[Fit, float]:
