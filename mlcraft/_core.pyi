@@ -220,6 +220,7 @@ def box_dual(
     data: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None, ArrayLike | None],
     numbers: tuple[float, float, float],
     plan: tuple[str, int, int],
+    callback: Any = ...,
 ) -> tuple[NDArray[float64], NDArray[float64], float, float, int, str]: ...
 def cluster_grams(
     x: Any, sample_weight: NDArray[Any] | None, mean: ArrayLike | None, order: ArrayLike, start: ArrayLike

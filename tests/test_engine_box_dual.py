@@ -253,3 +253,27 @@ def test_elastic_net_of_two_slopes(n):
     assert fit.status == "converged"
     assert abs(v[4]) < 1e-8 * n
     np.testing.assert_allclose([value, dual], fit.objective, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [60, 20_000])  # the latter by way of a sample
+@pytest.mark.parametrize("method", ["interior_point", "coordinate_descent", "penalties"])
+def test_callback_ends_the_run_with_the_best_point_so_far(method, n):
+    X, target = data(n, seed=5)
+    y, lower, upper, _ = problem = quantile(target, 1.0)
+    options = {"ridge": np.zeros(4), "l1": np.ones(4)} if method == "penalties" else {"method": method}
+    seen = []
+    fit = fit_box_dual(
+        X, y, lower, upper, tol=1e-12, callback=lambda *told: seen.append(told) or len(seen) == 3, **options
+    )
+    assert fit.status == "interrupted"
+    assert len(seen) == 3
+    w = fit.coef
+    penalty = np.abs(w).sum() - w @ w / 2 if method == "penalties" else 0.0
+    np.testing.assert_allclose(fit.objective, primal(X, problem, w) + penalty, rtol=1e-9)
+    assert np.all((fit.dual >= lower) & (fit.dual <= upper))
+
+    def broken(*_):
+        raise RuntimeError("of the caller")
+
+    with pytest.raises(RuntimeError, match="of the caller"):
+        fit_box_dual(X, y, lower, upper, callback=broken, **options)

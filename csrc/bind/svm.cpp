@@ -15,7 +15,8 @@ using BoxNumbers = std::tuple<double, double, double>;
 using BoxPlan = std::tuple<std::string, Index, std::uint64_t>;
 
 template <class Matrix>
-py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan) {
+py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan,
+                    const py::object& callback) {
     const auto& [y, lower, upper, given, ridge, l1] = data;
     const auto& [epsilon, bias, tol] = numbers;
     const auto& [method, max_iter, seed] = plan;
@@ -33,11 +34,16 @@ py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numb
     {
         const py::gil_scoped_release release;
         const CallScope scope;
-        const BoxOptions options{tol, 0, max_iter, seed, available_threads()};
+        BoxOptions options{tol, 0, max_iter, seed, available_threads(), {}};
+        if (!callback.is_none())
+            options.callback = [&](Index iteration, double objective, double gap) {
+                const py::gil_scoped_acquire hold;
+                return py::cast<bool>(callback(iteration, objective, gap));
+            };
         s = method == "interior_point" ? box_by_rounds(problem, options)
                                        : dual_coordinate_descent(problem, start, options);
     }
-    raise_if_interrupted(s.status);
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
     return py::make_tuple(to_array<double>(s.coef, {static_cast<Index>(s.coef.size())}), to_array<double>(s.dual, {n}),
                           s.objective, s.gap, s.iterations, status_name(s.status));
 }
@@ -47,18 +53,19 @@ py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numb
 void register_svm(py::module_& m) {
     m.def(
         "box_dual",
-        [](const py::object& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan) -> py::tuple {
+        [](const py::object& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan,
+           const py::object& callback) -> py::tuple {
             const auto solve = [&](const auto& matrix) -> py::tuple {
                 using Matrix = std::decay_t<decltype(matrix)>;
                 if constexpr (std::is_same_v<typename Matrix::value_type, double>)
-                    return solve_box(matrix, data, numbers, plan);
+                    return solve_box(matrix, data, numbers, plan, callback);
                 else
                     throw py::type_error("X must be float64");
             };
             return py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), solve)
                                                 : visit_sparse<CsrMatrix>(x, solve);
         },
-        py::arg("x"), py::arg("data"), py::arg("numbers"), py::arg("plan"),
+        py::arg("x"), py::arg("data"), py::arg("numbers"), py::arg("plan"), py::arg("callback") = py::none(),
         "Losses of two slopes: coef with the bias last, dual, objective, duality gap, iterations, status.");
 }
 

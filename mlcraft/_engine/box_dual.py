@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,7 +45,7 @@ class BoxFit:
     method : str
         "interior_point" or "coordinate_descent", whichever finished.
     status : str
-        "converged", "max_iter" or "stalled".
+        "converged", "max_iter", "stalled" or "interrupted" (by the callback).
     """
 
     coef: Doubles
@@ -71,6 +72,7 @@ def fit_box_dual(
     method: str = "auto",
     ridge: Doubles | None = None,
     l1: Doubles | None = None,
+    callback: Callable[[int, float, float], bool] | None = None,
 ) -> BoxFit:
     """
     Minimise ``|w|^2 / 2 + sum_i max {b (y_i - z_i'w) - epsilon |b| : lower_i <= b <= upper_i}``, ``z_i = (x_i, bias)``.
@@ -101,6 +103,10 @@ def fit_box_dual(
         Other penalties than ``|w|^2 / 2``: ``sum_j ridge_j w_j^2 / 2 + l1_j |w_j|``, with one element more for the
         bias if there is one. Zeros leave a linear program. By the interior-point method only.
 
+    callback : callable, optional
+        Called with (iteration, objective, gap) after a step, or some passes of coordinate descent; True ends the run
+        with status "interrupted" and the best point so far. Both are infinite while a sample is solved.
+
     Returns
     -------
     BoxFit
@@ -117,7 +123,8 @@ def fit_box_dual(
         zeros = np.zeros(X.shape[1] + (bias > 0))
         penalties = (zeros if ridge is None else ridge, l1)
         numbers = (float(epsilon), float(bias), float(tol))
-        return _solve(X, (y, lower, upper), (None, *penalties), numbers, ("interior_point", min(max_iter, STEPS), seed))
+        plan = ("interior_point", min(max_iter, STEPS), seed)
+        return _solve(X, (y, lower, upper), (None, *penalties), numbers, plan, callback)
     if method != "auto":
         first = method
     else:
@@ -126,23 +133,23 @@ def fit_box_dual(
     data = (y, lower, upper)
     if method != "auto" or first == "coordinate_descent":
         limit = min(max_iter, STEPS) if first == "interior_point" else max_iter
-        return _solve(X, data, ALONE, numbers, (first, limit, seed))
+        return _solve(X, data, ALONE, numbers, (first, limit, seed), callback)
     # the last steps gain several digits each: four more than asked for, where the arithmetic has them
     ambitious = (numbers[0], numbers[1], max(FURTHER * tol, 1e-13))
-    fit = _solve(X, data, ALONE, ambitious, (first, min(max_iter, STEPS), seed))
+    fit = _solve(X, data, ALONE, ambitious, (first, min(max_iter, STEPS), seed), callback)
     if fit.gap <= tol * fit.objective:
         fit.status = "converged"
     elif fit.status == "stalled":
-        again = _solve(X, data, (fit.dual, None, None), numbers, ("coordinate_descent", max_iter, seed))
+        again = _solve(X, data, (fit.dual, None, None), numbers, ("coordinate_descent", max_iter, seed), callback)
         if again.gap < fit.gap:
             fit = replace(again, n_iter=fit.n_iter + again.n_iter)
     return fit
 
 
-def _solve(X: Any, data: Any, rest: Any, numbers: Any, plan: tuple[str, int, int]) -> BoxFit:
+def _solve(X: Any, data: Any, rest: Any, numbers: Any, plan: tuple[str, int, int], callback: Any) -> BoxFit:
     if plan[0] == "coordinate_descent" and isinstance(X, np.ndarray):
         X = np.ascontiguousarray(X)
-    w, dual, objective, gap, n_iter, status = _core.box_dual(X, (*data, *rest), numbers, plan)
+    w, dual, objective, gap, n_iter, status = _core.box_dual(X, (*data, *rest), numbers, plan, callback)
     if status == "not_finite":
         raise NonFiniteError("X holds NaN or infinity, or numbers whose products are not finite")
     bias = numbers[1]

@@ -11,6 +11,7 @@ from dual variables brought to sum to zero, as they must then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,7 @@ def run_dual(problem: Problem, *, tol: float, max_iter: int, seed: int, watch: W
     seed : int
         Of its order of rows.
     watch : Watch
-        Stops it between rounds.
+        Called after each step, or each round of coordinate descent.
 
     Returns
     -------
@@ -129,11 +130,24 @@ def run_dual(problem: Problem, *, tol: float, max_iter: int, seed: int, watch: W
         max_iter=max_iter,
         ridge=ridge,
         l1=lasso,
+        callback=_told(watch) if watch.is_needed else None,
     )
     gap = max(fit.gap, 0.0) / max(fit.objective, 1e-3 * _without_columns(boxes, with_constant), TINY)
     status = "converged" if gap <= tol else fit.status if fit.status != "converged" else "stalled"
+    if status == "interrupted" and watch.reason == "max_time":
+        status = "max_time"
     intercept = np.asarray(fit.intercept, dtype=np.float64)
-    return Outcome(fit.coef, intercept, fit.objective, gap, DUALITY_GAP, fit.n_iter, status, "dual", gap=gap)
+    rows = [(i, np.nan, seconds, objective, certificate) for i, seconds, objective, certificate in watch.rows]
+    return Outcome(fit.coef, intercept, fit.objective, gap, DUALITY_GAP, fit.n_iter, status, "dual", gap=gap, rows=rows)
+
+
+def _told(watch: Watch) -> Callable[[int, float, float], bool]:
+    """Return what the engine calls: the watch, told the gap relative to the objective."""
+
+    def tell(iteration: int, objective: float, gap: float) -> bool:
+        return watch(iteration, objective, gap / max(objective, TINY) if np.isfinite(gap) else np.inf)
+
+    return tell
 
 
 def _by_coordinates(problem: Problem, *, tol: float, max_iter: int, seed: int, watch: Watch) -> Outcome:

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct BoxOptions {
     Index max_iter = 1000;
     std::uint64_t seed = 0;
     int threads = 1;
+    std::function<bool(Index, double, double)> callback;  // (iteration, objective, gap); true ends the run
 };
 
 struct BoxSolution {

@@ -126,6 +126,10 @@ public:
                 solution_.status = Status::stalled;
                 break;
             }
+            if (options_.callback && options_.callback(solution_.iterations, objective_, gap_)) {
+                solution_.status = Status::interrupted;
+                break;
+            }
         }
         if (solution_.status == Status::converged || solution_.status == Status::not_finite) return solution_;
         settle(solution_.status);

@@ -61,6 +61,7 @@ public:
         }
         BoxOptions rest = options_;
         rest.max_iter = options_.max_iter - all_.iterations;
+        count_on(rest);
         BoxSolution found = box_interior_point(p_, rest);
         found.iterations += all_.iterations;
         return found;
@@ -75,12 +76,17 @@ private:
         const SomeRows<Matrix> some(p_, rows, static_cast<double>(step), nullptr);
         BoxOptions loose = options_;
         loose.tol = std::max(1e-3, options_.tol);
+        if (options_.callback)  // what the sample says of objective and gap is not of all rows
+            loose.callback = [&](Index iteration, double, double) {
+                return options_.callback(iteration, INFINITY, INFINITY);
+            };
         all_ = box_by_rounds(some.problem(), loose);
         all_.dual.assign(n_, 0.0);
-        if (all_.status == Status::interrupted) return false;
+        const bool ended = all_.status == Status::interrupted;
         all_.status = Status::max_iter;
         certify_box(p_, all_, eta_.data(), away_, options_.threads);  // for eta and P: nothing is known of b yet
-        return all_.status != Status::not_finite && all_.iterations < options_.max_iter;
+        if (ended) all_.status = Status::interrupted;
+        return all_.status == Status::max_iter && all_.iterations < options_.max_iter;
     }
 
     // Solves for the `band` rows nearest to a kink and those that are open, and certifies the whole.
@@ -100,17 +106,24 @@ private:
         inner.tol = 0;
         inner.enough = 0.3 * options_.tol * all_.objective;
         inner.max_iter = options_.max_iter - all_.iterations;
+        count_on(inner);
         const BoxSolution found = box_interior_point(some.problem(), inner, all_.coef);
         all_.iterations += found.iterations;
         all_.coef = found.coef;
-        for (std::size_t k = 0; k < rows.size(); ++k) all_.dual[rows[k]] = found.dual[k];
-        if (found.status == Status::interrupted || found.status == Status::not_finite) {
-            all_.status = found.status;
-            return;
-        }
+        for (std::size_t k = 0; k < found.dual.size(); ++k) all_.dual[rows[k]] = found.dual[k];
+        if (found.status == Status::interrupted || found.status == Status::not_finite) all_.status = found.status;
+        if (all_.status == Status::not_finite) return;
         certify_box(p_, all_, eta_.data(), away_, options_.threads);
         if (all_.status == Status::max_iter && all_.gap <= options_.tol * all_.objective)
             all_.status = Status::converged;
+    }
+
+    // The callback's iterations go on from those so far; the gap of some rows is not that of all.
+    void count_on(BoxOptions& options) const {
+        if (!options_.callback) return;
+        options.callback = [this, so_far = all_.iterations](Index iteration, double objective, double gap) {
+            return options_.callback(so_far + iteration, objective, gap);
+        };
     }
 
     // Opens the rows that were settled wrongly, and only those; how many there are.

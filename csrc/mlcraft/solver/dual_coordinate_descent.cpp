@@ -41,6 +41,10 @@ public:
             if (!solved && !last && solution_.iterations < check) continue;
             check = solution_.iterations + std::max<Index>(4, solution_.iterations / 4);
             certify();
+            if (options_.callback && options_.callback(solution_.iterations + 1, solution_.objective, solution_.gap)) {
+                solution_.status = Status::interrupted;
+                break;
+            }
             if (!solved) continue;
             if (violation <= 1e-15 * first && active == all && solution_.gap > options_.tol * solution_.objective) {
                 solution_.status = Status::stalled;
