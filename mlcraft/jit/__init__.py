@@ -14,8 +14,9 @@
 `gradient_descent`        plain and accelerated gradient descent, least squares with an L2 penalty
 ========================  =====================================================================
 
-The twins exist to be read, to be stepped through (``NUMBA_DISABLE_JIT=1`` runs them as plain Python), and to be
-compared with the C++ engine in tests. All of them take float32 or float64 arrays of any memory order without copying
+The twins exist to be read, to be stepped through (``NUMBA_DISABLE_JIT=1`` runs them as plain Python; the loops of
+`first_order` are plain Python anyway, and its losses are compiled always), and to be compared with the C++ engine in
+tests. All of them take float32 or float64 arrays of any memory order without copying
 the design matrix, sum over samples in double precision, and give the same bits for any number of threads
 (``numba.set_num_threads``).
 """

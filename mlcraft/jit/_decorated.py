@@ -33,7 +33,7 @@ class Decorated:
         # The decorated name of a module is this object, not the function, which therefore cannot be pickled by name.
         place = getattr(sys.modules.get(self.__module__), self.__qualname__, None)
         if place is self and self.__module__ != "__main__":
-            return self.__qualname__
+            return str(self.__qualname__)
         return _again, (type(self), *self._made_of())
 
 

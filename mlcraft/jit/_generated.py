@@ -110,6 +110,9 @@ class Generated:
 
     def c_function(self, name: str, signature: Any, about: str) -> Any:
         """Compile one of its functions for C; keep the result alive as long as its address is used."""
+        config: Any = numba.config
+        if config.DISABLE_JIT:
+            raise RuntimeError(f"{about} has to be compiled: unset NUMBA_DISABLE_JIT")
         function = getattr(self.module, name)
         try:
             try:
