@@ -86,8 +86,8 @@ METHODS = {
     "nesterov without restart": ("nesterov", {"restart": False}),
     "adam": ("adam", {}),
     "adam average": ("adam", {"average": True, "schedule": "constant"}),
-    "adam batches": ("adam", {"batch_size": 50, "seed": 1, "schedule": "constant"}),
-    "sgd": ("sgd", {"seed": 2, "schedule": "constant"}),
+    "adam batches": ("adam", {"batch_size": 50, "seed": 1}),
+    "sgd": ("sgd", {"seed": 2}),
     "sgd average": ("sgd", {"average": True, "schedule": "invscaling", "batch_size": 7}),
     "sgd optimal": ("sgd", {"schedule": "optimal", "power": 0.6}),
 }
@@ -101,7 +101,7 @@ def test_the_same_iterates(core, method, variant):
     if variant == "plain":
         weight = offset = None
     options = {"loss": "squared", "solver": solver, "alpha": 0.0 if variant == "plain" else 0.1, **settings}
-    options |= {"fit_intercept": variant == "plain" or solver != "gd", "tol": 1e-6, "max_iter": 12}
+    options |= {"fit_intercept": variant == "plain" or solver != "gd", "tol": 1e-5, "max_iter": 12}
     agree(twin(X, y, weight, offset, **options), core(X, y, weight, offset, **options), 1e-8)
 
 
@@ -111,7 +111,7 @@ def test_the_same_iterates_for_every_loss(core, loss):
     # "adam" away from the best intercept, whose derivative is 0 but for rounding: it would go by its sign
     starts = {"adam": {"init": (np.array([0.1, 0.0, -0.1, 0.2]), np.array([0.3]))}, "sgd": {"schedule": "invscaling"}}
     for solver in ("sgd", "adam") if loss in KINKED else ("gd", "nesterov", "adam", "sgd"):
-        options = {"loss": loss, "solver": solver, "alpha": 0.01, "fit_intercept": True, "tol": 1e-6, "max_iter": 8}
+        options = {"loss": loss, "solver": solver, "alpha": 0.01, "fit_intercept": True, "tol": 1e-5, "max_iter": 8}
         options |= starts.get(solver, {})
         agree(twin(X, y, weight, None, **options), core(X, y, weight, None, **options), 1e-7)
 

@@ -212,7 +212,7 @@ def first_order(
 
 def _run(problem: Problem, settings: Settings, init: tuple[ArrayLike, ArrayLike] | None) -> Run:
     matrix = problem.rows.X
-    run = Run(problem, settings, max(settings.tol, 50.0 * float(np.finfo(matrix.dtype).eps)))
+    run = Run(problem, settings)
 
     def start() -> Point:
         p = matrix.shape[1]

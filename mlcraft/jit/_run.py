@@ -50,8 +50,10 @@ class Point:
 class Run:
     """What all methods share: the best point, the limits, the trace."""
 
-    def __init__(self, problem: Problem, settings: Settings, tol: float) -> None:
-        self.problem, self.settings, self.tol = problem, settings, tol
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self.problem, self.settings = problem, settings
+        self.precision = float(np.finfo(problem.rows.X.dtype).eps)
+        self.tol = max(settings.tol, 50.0 * self.precision)
         self.best: Point | None = None
         self.best_certificate = math.inf
         self.iterations, self.status = 0, "max_iter"

@@ -11,23 +11,32 @@ from ._run import Point, Run
 __all__ = ["gradient_descent_steps", "nesterov_steps"]
 
 
-def _below_parabola(at: Point, to: Point, step: float) -> bool:
+def _slack(run: Run, objective: float) -> float:
+    """Bound what rounding may do to an objective."""
+    return 50.0 * run.precision * abs(objective)
+
+
+def _below_parabola(run: Run, at: Point, to: Point, step: float) -> bool:
     """Whether the parabola of curvature 1 / step above the loss at a point holds at another.
 
-    By the values, or where those drown in rounding by the gradients.
+    By the values, or where those drown in rounding by the gradients, which tell the same of a quadratic.
     """
     move = to.theta - at.theta
-    square = float(move @ move)
-    if to.loss <= at.loss + float(at.gradient @ move) + square / (2 * step):
-        return True
-    return float((to.gradient - at.gradient) @ move) <= square / (2 * step)
+    height = float(move @ move) / (2 * step)
+    if height > 100.0 * _slack(run, at.loss):
+        return to.loss <= at.loss + float(at.gradient @ move) + height
+    return float((to.gradient - at.gradient) @ move) <= 2 * height
 
 
-def _step_between(at: Point, to: Point) -> float:
-    """1 / L for the largest curvature L met between two points: never too short for a quadratic."""
+def _shortened(run: Run, step: float, at: Point, to: Point) -> float:
+    """Return the step, or 1 / L for the curvature L met between two points where that is shorter.
+
+    Never too short for a quadratic. Changes of the gradient that may be rounding tell nothing.
+    """
     change = to.gradient - at.gradient
     inner, square = float(change @ (to.theta - at.theta)), float(change @ change)
-    return inner / square if inner > 0 and square > 0 else math.inf
+    noise = 1e4 * run.precision * run.problem.residual
+    return min(step, inner / square) if inner > 0 and square > noise * noise else step
 
 
 def gradient_descent_steps(run: Run, at: Point) -> None:
@@ -43,7 +52,7 @@ def gradient_descent_steps(run: Run, at: Point) -> None:
             step, at, odd = step / 4, run.best, not odd
             continue
         recent = [*recent[-9:], at.objective]
-        slack = 1e-14 * abs(at.objective)
+        slack = _slack(run, at.objective)
         for attempt in range(61):
             following = run.evaluate(run.prox(at.theta - step * at.gradient, step))
             if not search:
@@ -52,7 +61,7 @@ def gradient_descent_steps(run: Run, at: Point) -> None:
             if spectral:
                 good = following.objective <= max(recent) - 1e-4 * square / (2 * step) + slack
             else:
-                good = _below_parabola(at, following, step)
+                good = _below_parabola(run, at, following, step)
             if good or attempt == 60:
                 break
             if run.out_of_time():
@@ -84,7 +93,7 @@ def nesterov_steps(run: Run, at: Point) -> None:
             step, pace, at, before, x = step / 4, 1.0, run.best, run.best, run.best.theta
             continue
         if run.settings.step is None:
-            step = min(step, _step_between(before, at))
+            step = _shortened(run, step, before, at)
         last, x = x, run.prox(at.theta - step * at.gradient, step)
         uphill = float((at.theta - x) @ (x - last)) > 0
         if run.settings.restart and uphill:
