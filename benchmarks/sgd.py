@@ -95,11 +95,9 @@ def reviews(**params: Any) -> Problem:
     from load import load
 
     table = load("movie_reviews")
-    text = next(name for name in table if table[name].dtype == object and table[name].str.len().mean() > 50)
-    label = next(name for name in table if name != text and table[name].nunique() == 2)
-    X = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)).fit_transform(table[text])
+    X = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)).fit_transform(table["text"])
     title = f"{', '.join(params.values())}\nmovie reviews {X.shape[0]:,} x {X.shape[1]:,}"
-    return Problem(title, X, np.unique(table[label], return_inverse=True)[1], params=params)
+    return Problem(title, X, np.unique(table["label"], return_inverse=True)[1], params=params)
 
 
 def cases(quick: bool) -> dict[str, Callable[[], Problem]]:

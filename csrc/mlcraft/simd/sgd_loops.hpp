@@ -22,6 +22,7 @@ public:
         const Index read = whole_ < m_.size ? whole_ + L : whole_;
         sgd_ask(rows_[k], read < page ? read : page);
     }
+    void look_up(Index) const {}
     void charge(double squares, double sizes) {
         charged_ += squares_ * static_cast<T>(squares) + sizes_ * static_cast<T>(sizes);
     }
@@ -148,6 +149,13 @@ public:
         sgd_ask(rows_[k].values, rows_[k].count);
         sgd_ask(rows_[k].indices, rows_[k].count);
     }
+    // Where w is larger than the second cache, its elements that the next row needs.
+    void look_up(Index k) const {
+        constexpr Index cached = (1 << 19) / static_cast<Index>(sizeof(T));
+        if (m_.size <= cached) return;
+        for (Index e = 0; e < rows_[k].count; ++e) __builtin_prefetch(m_.w + rows_[k].indices[e], 1, 2);
+        __asm__ volatile("");
+    }
     void charge(double squares, double sizes) { charged_ += squares_ * squares + sizes_ * sizes; }
     void pass(Index) {}
     void update(Index k, const SgdMove<T>& move, bool averaging) {
@@ -221,6 +229,7 @@ void sgd_steps(const SgdRule& rule, SgdModel<T>& model, const SgdBlock& block, c
     double square_factor = 1, size_factor = 1, charged = 0;
     for (Index k = 0; k < block.count; ++k) {
         rows.prefetch(k + block.ahead);
+        rows.look_up(k + 1);
         const double y = block.y[k], eta = block.eta[k];
         const double p = m.scale * rows.dot(k) + m.intercept;
         block.predicted[k] = p;
