@@ -14,27 +14,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, GREY, FAINT = "#1f2933", "#5f6b78", "#e4e7eb"
-STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1.2)), (0, (8, 2, 1, 2, 1, 2)))
+STYLES = (
+    "-",
+    *((0, pattern) for pattern in ((5, 2), (1, 1.5), (6, 2, 1, 2), (3, 1.2), (8, 2, 1, 2, 1, 2), (2, 2), (10, 3))),
+)
 MARKERS = "osD^vPX*<>"
 TOP = 3.0
-#: Where a name may stand, seen from a point of its curve: offset in points, and how it is set.
-PLACES = tuple(
-    (dx, dy, "left" if dx > 0 else "right" if dx < 0 else "center")
-    for dx, dy in (
-        (6, 0),
-        (6, 7),
-        (6, -7),
-        (0, 8),
-        (0, -9),
-        (-6, 0),
-        (-6, 7),
-        (-6, -7),
-        (8, 14),
-        (8, -14),
-        (-8, 14),
-        (-8, -14),
-    )
-)
+SIZE, DPI = 8.8, 120
+SCALE = DPI / 72.0
+Box = tuple[float, float, float, float]
+#: Where a name may stand, seen from a point of its curve: offset in points; from the far ones a line leads back.
+NEAR = ((6, 0), (6, 7), (6, -7), (0, 8), (0, -9), (-6, 0), (-6, 7), (-6, -7), (8, 14), (8, -14), (-8, 14), (-8, -14))
+FAR = tuple((side * 10, height) for height in (24, 36, 48, 60, 72, 84, 96) for side in (1, -1))
 
 
 def draw_all(data: dict[str, Any], folder: Path) -> list[Path]:
@@ -56,7 +47,7 @@ def draw(problem: dict[str, Any], data: dict[str, Any], path: Path) -> Path:
     has_passes = any(point["passes"] for curve in problem["curves"] for point in curve["points"])
     settings = {"font.size": 10.5, "text.color": INK, "axes.labelcolor": INK, "font.family": "sans-serif"}
     with rc_context(settings):
-        figure = Figure(figsize=(13.0 if has_passes else 8.0, 6.4), dpi=120, facecolor="white")
+        figure = Figure(figsize=(13.0 if has_passes else 8.0, 6.4), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
         panels = figure.subplots(1, 2 if has_passes else 1, sharey=True, squeeze=False)[0]
         figure.subplots_adjust(left=0.06 if has_passes else 0.1, right=0.985, top=0.885, bottom=0.215, wspace=0.05)
@@ -179,46 +170,61 @@ def _name_curves(axes: Axes, ends: list[Any], lines: list[np.ndarray]) -> None:
     """Give each curve its name beside one of its last points, where it covers least."""
     from matplotlib.patheffects import withStroke
 
-    renderer = axes.figure.canvas.get_renderer()
-    frame = axes.get_window_extent(renderer)
+    frame = axes.get_window_extent(axes.figure.canvas.get_renderer())
     crowd = [_dense(axes.transData.transform(line)) for line in lines]
-    scale, taken = axes.figure.dpi / 72.0, []
+    marks = np.vstack([axes.transData.transform(line) for line in lines]) if lines else np.zeros((0, 2))
+    taken: list[Box] = []
     for number, (x, y, name, colour, bold) in sorted(enumerate(ends), key=lambda item: -item[1][0][-1]):
         weight = "bold" if bold else "normal"
-        trial = axes.text(0, 0, name, fontsize=8.8, fontweight=weight)
-        size = trial.get_window_extent(renderer)
-        trial.remove()
-        best: tuple[float, Any] | None = None
-        spots = axes.transData.transform(np.column_stack([x, y]))
-        for back, spot in enumerate(_candidates(spots)):
-            for order, (dx, dy, align) in enumerate(PLACES):
-                left = spot[0] + dx * scale - {"left": 0.0, "right": size.width, "center": size.width / 2}[align]
-                bottom = spot[1] + dy * scale - size.height / 2
-                box = (left - 1, bottom, left + size.width + 1, bottom + size.height)
-                if box[0] < frame.x0 or box[2] > frame.x1 + 4 or box[1] < frame.y0 or box[3] > frame.y1:
-                    continue
-                cost = 1000.0 * sum(_overlap(box, other) for other in taken) + 0.6 * order + 5.0 * back
-                cost += sum(1.5 * _inside(points, box) for index, points in enumerate(crowd) if index != number)
-                cost += 0.5 * _inside(crowd[number], box)
-                if best is None or cost < best[0]:
-                    best = (cost, (box, left, bottom + size.height / 2))
-        if best is None:
+        spots = _candidates(axes.transData.transform(np.column_stack([x, y])))
+        others = np.vstack([points for index, points in enumerate(crowd) if index != number] or [np.zeros((0, 2))])
+        place = _best_place(spots, _size_of(axes, name, weight), frame, (others, crowd[number], marks), taken)
+        if place is None:
             continue
-        box, left, middle = best[1]
+        spot, box, far = place
         taken.append(box)
-        halo = [withStroke(linewidth=2.6, foreground="white")]
-        place = axes.transData.inverted().transform((left, middle))
+        back = axes.transData.inverted()
+        if far:
+            leader = back.transform([spot, (min(max(spot[0], box[0]), box[2]), (box[1] + box[3]) / 2)])
+            axes.plot(*leader.T, color=colour, linewidth=0.6, zorder=2)
         axes.text(
-            *place,
+            *back.transform((box[0], (box[1] + box[3]) / 2)),
             name,
-            fontsize=8.8,
+            fontsize=SIZE,
             fontweight=weight,
             color=colour,
             va="center",
             ha="left",
             zorder=6,
-            path_effects=halo,
+            path_effects=[withStroke(linewidth=2.6, foreground="white")],
         )
+
+
+def _size_of(axes: Axes, name: str, weight: str) -> tuple[float, float]:
+    trial = axes.text(0, 0, name, fontsize=SIZE, fontweight=weight)
+    extent = trial.get_window_extent(axes.figure.canvas.get_renderer())
+    trial.remove()
+    return float(extent.width), float(extent.height)
+
+
+def _best_place(
+    spots: np.ndarray, size: tuple[float, float], frame: Any, crowd: tuple[np.ndarray, ...], taken: list[Box]
+) -> tuple[np.ndarray, Box, bool] | None:
+    """The spot and the box that cost least: other names, marks and lines under it, distance from the end."""
+    others, own, marks = crowd
+    best: tuple[float, tuple[np.ndarray, Box, bool]] | None = None
+    for back, spot in enumerate(spots):
+        for order, (dx, dy) in enumerate(NEAR + (FAR if back == 0 else ())):
+            left = spot[0] + dx * SCALE - {1: 0.0, -1: size[0], 0: size[0] / 2}[int(np.sign(dx))]
+            bottom = spot[1] + dy * SCALE - size[1] / 2
+            box = (left, bottom, left + size[0], bottom + size[1])
+            if box[0] < frame.x0 or box[2] > frame.x1 + 4 or box[1] < frame.y0 or box[3] > frame.y1:
+                continue
+            cost = 1000.0 * sum(_overlap(box, other) for other in taken) + 0.6 * order + 5.0 * back
+            cost += 1.5 * _inside(others, box) + 0.5 * _inside(own, box) + 6.0 * _inside(marks, box)
+            if best is None or cost < best[0]:
+                best = cost, (spot, box, order >= len(NEAR))
+    return None if best is None else best[1]
 
 
 def _candidates(spots: np.ndarray) -> np.ndarray:
@@ -237,10 +243,10 @@ def _dense(points: np.ndarray, step: float = 3.0) -> np.ndarray:
     return np.vstack([*parts, points[-1:]])
 
 
-def _inside(points: np.ndarray, box: tuple[float, float, float, float]) -> int:
+def _inside(points: np.ndarray, box: Box) -> int:
     within = (points[:, 0] > box[0]) & (points[:, 0] < box[2]) & (points[:, 1] > box[1]) & (points[:, 1] < box[3])
     return int(within.sum())
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
