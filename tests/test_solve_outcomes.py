@@ -279,6 +279,17 @@ def test_what_auto_takes(data):
     assert "auto" not in repr(found)
 
 
+@pytest.mark.parametrize("penalty", ["l1", "group", "box"])
+@pytest.mark.parametrize("solver", ["gram", "fista", "gd", "saga"])
+def test_columns_that_do_not_vary_get_nothing(solver, penalty):
+    X, y = np.array([[1.0, 0.0]] * 12), np.arange(12.0)
+    about = {"l1": {"alpha": 0.1}, "group": {"alpha": 0.1, "groups": [0, 0]}, "box": {"bounds": (0, 1)}}[penalty]
+    found = solve(X, y, loss="squared", penalty=penalty, solver=solver, **about)
+    assert found.status == "converged"
+    assert_array_equal(found.coef, [0, 0])
+    assert_allclose([found.intercept, found.objective], [5.5, np.var(y) / 2], rtol=1e-12)
+
+
 def test_a_hinge_of_wide_sparse_rows(data):
     """More columns than the interior-point method takes: coordinate descent, and a constant without penalty."""
     random = np.random.default_rng(3)

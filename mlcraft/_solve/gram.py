@@ -66,6 +66,8 @@ def run_gram(problem: Problem, settings: FirstOrderSettings, *, tol: float, max_
     gram, products = np.asarray(moments.xx) / total, np.ravel(moments.xy) / total
     spread = math.sqrt(max(float(np.ravel(moments.yy)[0]) / total, 0.0))
     rows, target = _square_root(gram, products)
+    if not len(rows):  # no column varies
+        rows, target = np.zeros((1, p)), np.zeros(1)
     scale = math.sqrt(len(rows))
     explained = float(np.linalg.norm(target))
     constant = max(spread**2 - explained**2, 0.0) / 2
