@@ -28,6 +28,8 @@ FRACTION = 0.8
 GRAM_COLUMNS = (10, 20, 30, 50, 100, 200, 500, 1000)
 PASS_COLUMNS = (5, 10, 20, 30, 100, 200, 1000)
 LOGISTIC_COLUMNS = (20, 50, 100, 200, 1000)
+LOSS_COLUMNS = (5, 20, 100)
+OTHER_LOSSES = ("huber", "modified_huber", "poisson", "quantile")
 SPARSE_SHARE = 0.1
 DESCENT_COLUMNS = (20, 200)
 DESCENT_STEPS = 50
@@ -182,6 +184,41 @@ def logistic_row(data: Data) -> Row:
     return Row("logistic pass", data, Work(4.0 * stored, data.nbytes, data.X.dtype.name), calls)
 
 
+def numpy_loss(loss: str, y: Array, eta: Array) -> tuple[float, Array]:
+    """Value and gradient by eta; the parameter is 0.5."""
+    if loss == "huber":
+        cut = np.clip(eta - y, -0.5, 0.5)
+        return float(np.sum(cut * (eta - y - cut / 2))), cut
+    if loss == "modified_huber":
+        slack = np.maximum(1 - y * eta, 0)
+        cut = np.minimum(slack, 2)
+        return float(np.sum(cut * (2 * slack - cut))), -2 * y * cut
+    if loss == "poisson":
+        mu = np.exp(eta)
+        return float(np.sum(mu - y * eta)), mu - y
+    slope = (eta > y) - 0.5
+    return float(np.sum(slope * (eta - y))), slope
+
+
+def loss_row(data: Data, loss: str) -> Row:
+    """Value and gradient of another loss, labels -1 and 1 or 0 and 1 as it wants them."""
+    core = importlib.import_module("mlcraft._core")
+    n, p = data.X.shape
+    coef = np.linspace(-0.1, 0.1, p).astype(data.X.dtype)
+    y = data.y if loss == "poisson" else 2 * data.y - 1
+    point, named = np.append(coef, 0.5)[np.newaxis], (loss, 0.5, (0, 0), True)
+
+    def by_numpy() -> tuple[float, Array]:
+        value, gradient = numpy_loss(loss, y, data.X @ coef)
+        return value, data.X.T @ gradient
+
+    calls: dict[str, Call] = {
+        "mlcraft": lambda: core.at_point(data.X, (y, data.sample_weight, None), point, named),
+        "numpy": by_numpy,
+    }
+    return Row(f"{loss} pass", data, Work(4.0 * n * p, data.nbytes, data.X.dtype.name), calls)
+
+
 def descent_row(data: Data, accelerated: bool) -> Row:
     """A fixed number of steps of gradient descent, in both engines."""
     mlcraft = importlib.import_module("mlcraft")
@@ -224,6 +261,9 @@ def rows(quick: bool, columns: list[int] | None) -> Iterator[Row]:
                 yield logistic_row(_labelled(_matrix(values, p, order, False)))
         for p in columns or LOGISTIC_COLUMNS:
             yield logistic_row(_sparse(values, p))
+        for p in columns or LOSS_COLUMNS:
+            for loss in OTHER_LOSSES:
+                yield loss_row(_labelled(_matrix(values, p, "C", False)), loss)
     for accelerated in (False, True):
         for p in columns or DESCENT_COLUMNS:
             yield descent_row(_matrix(elements, p, "C", False), accelerated)
@@ -293,7 +333,7 @@ def main(arguments: argparse.Namespace) -> int:
     table.rows = [as_cells(row, timings, limit) for row, timings, limit in measured]
     table.notes = [
         "Gram: means, centred X'WX, X'Wy in one call (NumPy: (w X)'X alone, not centred). Fused pass:",
-        "squared loss and gradient (NumPy: two products). Logistic pass: the same for the logistic loss.",
+        "squared loss and gradient (NumPy: two products). Other passes: the same for the loss named.",
         f"Descent: {DESCENT_STEPS} steps.",
         f"Limits in the same rounds, fastest over fastest. Best rates of the run: {limits.describe()}.",
         f"Machine: {machine()}.",

@@ -64,9 +64,10 @@ GUESTS = {
 }
 
 LONGEST = {".hpp": 300, ".cpp": 450, ".py": 450}
-# Bindings cost a fixed part for each noun, so their share falls as the core grows: a tenth is the aim, and
-# while csrc has fewer than 16,000 lines the bound is 1,600 lines.
-BINDING_SHARE, BINDING_FLOOR = 0.1, 1_600
+# Bindings cost a fixed part for each noun, so their share falls as the core grows: a tenth is the aim. First-order
+# solvers, training row by row and losses at a point brought three nouns at once: the bound is 1,650 lines until the
+# core has grown to ten times that.
+BINDING_SHARE, BINDING_FLOOR = 0.1, 1_650
 
 
 def cpp_files() -> list[Path]:

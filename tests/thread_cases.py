@@ -165,6 +165,16 @@ def multinomial() -> tuple[np.ndarray, ...]:
     return logistic_fit(X, codes, "multinomial", n_classes=4, alpha=1e-4)
 
 
+def huber() -> tuple[np.ndarray, ...]:
+    X, y = problem(40_000, 20)
+    return logistic_fit(X, y + rng.standard_t(2, len(y)), "huber", parameter=1.0, alpha=1e-4)
+
+
+def poisson_sparse() -> tuple[np.ndarray, ...]:
+    X = sparse.random_array((20_000, 300), density=0.05, rng=rng, format="csr")
+    return logistic_fit(X, rng.poisson(np.exp(X.sum(axis=1) / 4)), "poisson", alpha=1e-4)
+
+
 def wide() -> tuple[np.ndarray, ...]:
     return least_squares(*problem(300, 2_000), "dual")
 
@@ -291,6 +301,8 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         logistic_weighted_many_columns,
         logistic_sparse,
         multinomial,
+        huber,
+        poisson_sparse,
         nonnegative,
         nonnegative_many_columns,
         badly_conditioned,

@@ -1,12 +1,16 @@
 #include "mlcraft/loss/loss.hpp"
+
+#include <tuple>
+
 #include "arrays.hpp"
 #include "mlcraft/loss/multinomial.hpp"
+#include "mlcraft/solver/point.hpp"
 
 namespace mlcraft::bind {
 
 void check_loss(const std::string& name, bool smooth, std::array<std::uintptr_t, 2> user) {
     if (find_loss<double>(name.c_str()) == nullptr) throw py::value_error("there is no loss named '" + name + "'");
-    if (name == "user" && (user[0] == 0 || user[1] == 0)) throw py::value_error("the user's loss has no address");
+    if (name == "user" && user[0] == 0 && user[1] == 0) throw py::value_error("the user's loss has no address");
     if (smooth && !is_smooth_loss(name.c_str())) throw py::value_error("the loss '" + name + "' has no hessian");
 }
 
@@ -51,6 +55,46 @@ py::tuple rows_of(const std::string& name, const py::array& y, const py::array& 
                           hess ? py::object(hessian) : py::none());
 }
 
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using NamedLoss = std::tuple<std::string, double, std::array<std::uintptr_t, 2>, bool>;
+
+// The mean loss of rows (y, weight, offset) at a point (classes, columns + 1): value, sum of weights and gradient; or
+// the Hessian alone.
+py::object at_point(const py::object& x, const std::tuple<py::array, py::object, py::object>& given,
+                    const Doubles& point, const NamedLoss& named, bool hess) {
+    PointLoss loss;
+    std::tie(loss.loss, loss.parameter, loss.user_loss, loss.user_hess) = named;
+    if (point.ndim() != 2) throw py::value_error("the point must have two dimensions");
+    loss.classes = point.shape(0);
+    const bool multinomial = loss.loss == MultinomialLoss::name;
+    if (multinomial ? loss.classes < 2 || !std::get<2>(given).is_none() : loss.classes != 1)
+        throw py::value_error("one row for a scalar loss, two or more and no offset for the multinomial one");
+    if (!multinomial) check_loss(loss.loss, hess, loss.user_loss);
+    const auto run = [&](const auto& matrix) -> py::object {
+        using T = typename std::decay_t<decltype(matrix)>::value_type;
+        const Index n = matrix.rows(), step = matrix.cols() + 1, size = loss.classes * step;
+        if (point.shape(1) != step) throw py::value_error("the point needs a number for each column and one more");
+        const PointRows<T> rows{vector_view<T>(std::get<0>(given), n, "y"),
+                                vector_view<T>(std::get<1>(given), n, "sample_weight"),
+                                vector_view<T>(std::get<2>(given), n, "offset")};
+        const std::vector<double> at(point.data(), point.data() + size);
+        PointValue found;
+        {
+            const py::gil_scoped_release release;
+            const CallScope scope;
+            const int threads = threads_for(60.0 * static_cast<double>(loss.classes * n * (step + 7)));
+            if (hess)
+                found.gradient = hessian(matrix, rows, loss, at, threads);
+            else
+                found = value_and_gradient(matrix, rows, loss, at, threads);
+        }
+        if (hess) return to_array<double>(found.gradient, {size, size});
+        return py::make_tuple(found.value, found.weight_sum, to_array<double>(found.gradient, {loss.classes, step}));
+    };
+    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
+    return visit_sparse<CsrMatrix>(x, run);
+}
+
 template <class T>
 py::array mapped(const std::string& name, const py::array_t<T, py::array::c_style>& x) {
     py::array_t<T> out(x.size());
@@ -74,6 +118,10 @@ void register_loss(py::module_& m) {
         py::arg("user") = std::array<std::uintptr_t, 2>{},
         "Sums of value, gradient and weight over rows; w * gradient; w * hessian (multinomial: probabilities) or "
         "None.");
+    m.def("at_point", &at_point, py::arg("x"), py::arg("rows"), py::arg("point"), py::arg("loss"),
+          py::arg("hess") = false,
+          "Value, sum of weights and gradient of the mean loss of rows (y, sample_weight, offset), or its Hessian. The "
+          "loss is (name, parameter, user's addresses, has_hessian).");
     m.def(
         "elementwise",
         [](const std::string& function, const py::array& x) {

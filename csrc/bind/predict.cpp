@@ -10,8 +10,9 @@ constexpr Index threads_from = 400'000;  // elements from which a second thread 
 constexpr Index block = 256;
 
 // x coef' + intercept as an array of the dtype of x; None when an element is not finite.
-template <class T>
-py::object predict(const DenseMatrix<T>& x, const py::array& coef, const py::object& intercept) {
+template <class Matrix>
+py::object predict(const Matrix& x, const py::array& coef, const py::object& intercept) {
+    using T = typename Matrix::value_type;
     const bool single = coef.ndim() == 1;
     const Index n = x.rows(), p = x.cols(), k = single ? 1 : coef.shape(0);
     if (!has_type<T>(coef)) throw py::type_error("coef must have the dtype of X");
@@ -64,11 +65,13 @@ py::object predict(const DenseMatrix<T>& x, const py::array& coef, const py::obj
 void register_predict(py::module_& m) {
     m.def(
         "predict_linear",
-        [](const py::array& x, const py::array& coef, const py::object& intercept) {
-            return visit_dense(x, [&](const auto& matrix) { return predict(matrix, coef, intercept); });
+        [](const py::object& x, const py::array& coef, const py::object& intercept) {
+            const auto run = [&](const auto& matrix) { return predict(matrix, coef, intercept); };
+            if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
+            return visit_sparse<CsrMatrix>(x, run);
         },
         py::arg("x"), py::arg("coef"), py::arg("intercept"),
-        "x @ coef.T + intercept for dense x; None when an element of the result is not finite.");
+        "x @ coef.T + intercept for dense or CSR x; None when an element of the result is not finite.");
 }
 
 }  // namespace mlcraft::bind

@@ -34,6 +34,7 @@
 #include "mlcraft/solver/multinomial.cpp"
 #include "mlcraft/solver/nonnegative.cpp"
 #include "mlcraft/solver/orthogonal.cpp"
+#include "mlcraft/solver/point.cpp"
 #include "mlcraft/solver/refinement.cpp"
 #include "mlcraft/solver/row_qr.cpp"
 #include "mlcraft/solver/sgd.cpp"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol
+
+import numpy as np
 
 __all__ = ["LOSSES", "NON_SMOOTH", "SMOOTH_LOSSES", "LossRef", "UserLoss", "loss_ref"]
 
@@ -20,7 +22,6 @@ NON_SMOOTH = ("hinge", "epsilon_insensitive", "quantile")  # subgradients, and n
 LOSSES = SMOOTH_LOSSES + NON_SMOOTH
 
 
-@runtime_checkable
 class UserLoss(Protocol):
     """
     A loss compiled from a user's function, as the C++ solvers take it; `mlcraft.jit.loss` makes them.
@@ -50,7 +51,7 @@ class UserLoss(Protocol):
 LossRef = tuple[str, tuple[int, int], bool]
 
 
-def loss_ref(loss: str | UserLoss, *, smooth: bool = False) -> LossRef:
+def loss_ref(loss: str | UserLoss, dtype: Any = None, *, smooth: bool = False) -> LossRef:
     """
     Return a loss as the options of the compiled solvers hold it.
 
@@ -58,6 +59,9 @@ def loss_ref(loss: str | UserLoss, *, smooth: bool = False) -> LossRef:
     ----------
     loss : str or UserLoss
         One of `LOSSES`, or a user's own.
+    dtype : dtype, optional
+        Of the data: only the address for it is asked for, which may be compiled then, and the other one is zero.
+        Default: both.
     smooth : bool, default=False
         Whether only a smooth one will do.
 
@@ -83,13 +87,19 @@ def loss_ref(loss: str | UserLoss, *, smooth: bool = False) -> LossRef:
         if loss not in LOSSES:
             raise ValueError(f"there is no loss named {loss!r}; there are {', '.join(map(repr, LOSSES))}")
         name, addresses, is_smooth, has_hessian = loss, (0, 0), loss in SMOOTH_LOSSES, loss in SMOOTH_LOSSES
-    elif isinstance(loss, UserLoss):
-        name, addresses = "user", (int(loss.address64), int(loss.address32))
-        is_smooth, has_hessian = bool(loss.smooth), bool(loss.has_hessian)
-        if not all(addresses):
-            raise ValueError(f"the loss {loss.name!r} has no address: compile it with mlcraft.jit.loss")
     else:
-        raise TypeError(f"loss must be a name or a loss made by mlcraft.jit.loss, got {loss!r}")
+        try:
+            name, is_smooth, has_hessian = "user", bool(loss.smooth), bool(loss.has_hessian)
+            wanted = np.float64 if dtype is None else np.dtype(dtype)
+            addresses = (
+                0 if wanted == np.float32 else int(loss.address64),
+                0 if dtype is not None and wanted == np.float64 else int(loss.address32),
+            )
+        except AttributeError:
+            raise TypeError(f"loss must be a name or a loss made by mlcraft.jit.loss, got {loss!r}") from None
+        if not any(addresses):
+            raise ValueError(f"the loss {loss.name!r} has no address: compile it with mlcraft.jit.loss")
     if smooth and not is_smooth:
-        raise ValueError(f"the loss {getattr(loss, 'name', loss)!r} is not smooth: it has no hessian")
+        called = loss if isinstance(loss, str) else loss.name
+        raise ValueError(f"the loss {called!r} is not smooth: it has no second derivatives (no hessian)")
     return name, addresses, has_hessian

@@ -181,7 +181,7 @@ def fit_smooth(
     if loss == "multinomial" and offset is not None:
         raise ValueError("offset is not for loss='multinomial'")
     options = _core.SmoothOptions()
-    options.loss, addresses, has_hessian = loss_ref(loss, smooth=True)
+    options.loss, addresses, has_hessian = loss_ref(loss, X.dtype, smooth=True)
     if options.loss == "user":
         options.user_loss, options.user_hess = addresses, has_hessian
     options.alpha, options.intercept_alpha = float(alpha), float(intercept_alpha)

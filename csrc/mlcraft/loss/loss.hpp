@@ -99,6 +99,8 @@ LossSums vector_loss_block(const LossRows<T>& rows) {
 
 template <class T>
 LossSums user_loss_block(const LossRows<T>& rows) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    if (rows.user.block == nullptr) return {nan, nan, nan};  // there is none for this type
     double sums[3] = {};
     T y_copy[max_block_rows], weight_copy[max_block_rows];
     for (Index begin = 0; begin < rows.count; begin += max_block_rows) {

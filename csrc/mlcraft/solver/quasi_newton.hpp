@@ -97,7 +97,10 @@ std::vector<double> newton_direction(Objective& objective, const std::vector<dou
     for (int iteration = 0; iteration < 300 && rz > enough; ++iteration) {
         objective.hess_times(d, product);
         const double curvature = inner_product(d, product);
-        if (!(curvature > 0)) break;
+        if (!(curvature > 0)) {
+            if (iteration == 0) x = d;  // nothing but the metric knows how far to go
+            break;
+        }
         const double step = rz / curvature;
         for (std::size_t j = 0; j < size; ++j) {
             x[j] += step * d[j];
@@ -204,8 +207,8 @@ QuasiNewtonResult minimise(Objective& objective, std::vector<double>& theta, con
         }
         for (std::size_t j = 0; j < size; ++j) {
             result.step[j] = trial[j] - theta[j];
+            theta[j] = trial[j];
             trial[j] = trial_gradient[j] - gradient[j];
-            theta[j] += result.step[j];
         }
         if (!by_conjugate_gradients) memory.add(result.step, trial);
         gradient.swap(trial_gradient);

@@ -28,7 +28,8 @@ public:
                     double residual, const SmoothOptions& options)
         : MetricObjective(options, estimate_work(rows.x, rows.x.rows()), residual), rows_(rows), at_(at),
           penalty_(penalty), ridge_(ridge), hess_(static_cast<std::size_t>(rows.x.rows())),
-          keep_hess_(work_.gram < 8 * work_.pass) {}
+          keep_hess_(work_.gram < 8 * work_.pass),
+          flat_(options.loss == "huber" || options.loss == "modified_huber" || options.loss == "user") {}
 
     double evaluate(const std::vector<double>& theta, std::vector<double>& gradient) {
         const Index p = rows_.x.cols();
@@ -44,6 +45,7 @@ public:
         if (hess != nullptr) {
             hess_at_ = theta;
             mean_hess_ = pass.hess;
+            softened_ = !flat_;
         }
         weight_sum_ = pass.weight_sum;
         double value = pass.value + penalty_.intercept_alpha * c * c / 2;
@@ -62,17 +64,19 @@ public:
     const Metric& metric() const { return metric_; }
     void use(const Metric& metric) { metric_ = metric; }
     void use_diagonal() {
-        metric_ = Metric(at_, penalty_, std::max(mean_hess_, 1e-12));
+        metric_ = Metric(at_, penalty_, mean_hess_ > 0 ? std::max(mean_hess_, 1e-12) : 1.0);
         keep_hess_ = true;
     }
 
     // Where L-BFGS in a factorised metric has not done it in some thirty steps, it would take hundreds.
     bool wants_conjugate_gradients() const {
+        if (few_curved_) return false;
         return is(SmoothMethod::cheapest) ? metric_.is_diagonal() || iterations_ > 30 : is(SmoothMethod::newton_cg);
     }
     void prepare_hess(const std::vector<double>& theta) {
         std::vector<double> unused;
         if (hess_at_ != theta) evaluate_hess(theta, unused);
+        soften();
         zeros_.resize(hess_.size(), T(0));
     }
 
@@ -107,10 +111,38 @@ public:
         return value;
     }
 
+    // Where nearly all rows lie in parts of the loss without curvature, the others are too few to say what a longer
+    // step meets: every row takes a share of the mean curvature, and L-BFGS is better than Newton's method.
+    void soften() {
+        if (softened_) return;
+        softened_ = true;
+        const Index n = rows_.x.rows();
+        const double some = static_cast<double>(rows_.x.cols() + 1);
+        double sum = 0, largest = 0;
+        for (Index i = 0; i < n; ++i) {
+            const double w = rows_.weight ? static_cast<double>(rows_.weight[i]) : 1.0;
+            const double h = static_cast<double>(hess_[i]);
+            sum += h;
+            if (w > 0) largest = std::max(largest, h / w);
+        }
+        const double share_of_rows = largest > 0 ? sum / (largest * weight_sum_) : 0.0;
+        const double curved = share_of_rows * static_cast<double>(n);
+        double penalty = 0;
+        for (const double scale : at_.scale) penalty += penalty_.alpha * scale * scale / some;
+        const bool singular = share_of_rows < 1 - 1e-6 && penalty < 1e-6 * mean_hess_;  // if the others carry the rank
+        few_curved_ = curved < 10 * some && (share_of_rows < 0.1 || singular);
+        if (!few_curved_) return;
+        const double share = some / (some + curved);
+        const T extra = static_cast<T>(sum > 0 ? share * sum / weight_sum_ : 1.0);
+        for (Index i = 0; i < n; ++i)
+            hess_[i] = static_cast<T>(1 - share) * hess_[i] + (rows_.weight ? extra * rows_.weight[i] : extra);
+    }
+
     // The Hessian of these rows at theta, factorised.
     void make_metric(const std::vector<double>& theta) {
         std::vector<double> unused;
         if (hess_at_ != theta) evaluate_hess(theta, unused);
+        soften();
         const Moments m = weighted_moments(rows_.x, hess_.data(), at_.intercept, options_.threads);
         metric_ = Metric(m, weight_sum_, at_, penalty_, unseen_, options_.threads);
         metric_made();
@@ -119,6 +151,8 @@ public:
     // Whether a new metric has been made: that costs less than the iterations it saves.
     bool improve_metric(double certificate, double before, const std::vector<double>& theta) {
         const double left = passes_left(certificate, before, wants_conjugate_gradients(), 100);
+        if (flat_ && hess_at_ == theta) soften();
+        if (few_curved_) return false;
         if (is(SmoothMethod::newton)) {
             make_metric(theta);
             return true;
@@ -141,7 +175,7 @@ private:
     std::vector<T> hess_;
     std::vector<double> hess_at_;
     std::vector<char> unseen_;
-    bool keep_hess_;
+    bool keep_hess_, flat_, softened_ = true, few_curved_ = false;
     double mean_hess_ = 0, weight_sum_ = 0;
     Metric metric_;
     std::vector<T> zeros_;
