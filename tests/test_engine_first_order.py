@@ -156,6 +156,26 @@ def test_a_users_penalty_is_the_built_in_one(solver):
     assert_allclose(found.objective, built_in.objective, rtol=1e-10)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_users_loss_is_the_built_in_one(solver):
+    jit = pytest.importorskip("mlcraft.jit")
+
+    @jit.loss
+    def own(y, eta):
+        return 0.5 * (y - eta) ** 2
+
+    case, penalty = make_case("squared", weighted=True), Penalty("l1", alpha=0.02)
+    step = settings(step=0.01)  # own curvature is not known as well as the built-in one
+    found = Case(own, case.X, case.y, case.weight).fit(solver, penalty, tol=0.0, max_iter=10, options=step)
+    built_in = case.fit(solver, penalty, tol=0.0, max_iter=10, options=step)
+    assert_allclose(found.coef, built_in.coef, rtol=1e-10, atol=1e-12)
+    assert_allclose(found.objective, built_in.objective, rtol=1e-10)
+    if solver in EXACT:
+        found = Case(own, case.X, case.y, case.weight).fit(solver, penalty, tol=1e-8, max_iter=20_000)
+        assert found.status == "converged"
+        assert violation(case, penalty, found.coef, found.intercept) < 1e-6
+
+
 @pytest.mark.parametrize("fit_intercept", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", ["none", "l1", "group"])
@@ -489,7 +509,7 @@ def test_separated_classes_do_not_run_for_ever(solver):
 
 def test_sparse_wide_text_like():
     random = np.random.default_rng(1)
-    X = sparse.random_array((300, 2000), density=0.01, rng=random, format="csr")
+    X = sparse.random_array((200, 600), density=0.02, rng=random, format="csr")
     y = (np.asarray(X[:, :20].sum(axis=1)).ravel() > 0).astype(float)
     case, penalty = Case("logistic", X, y), Penalty("l2", alpha=1e-3)
     for solver, tol in {"fista": 1e-6, "saga": 1e-3, "svrg": 1e-3}.items():

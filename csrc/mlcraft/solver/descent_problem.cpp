@@ -169,6 +169,15 @@ public:
         for (std::size_t j = 0; j < sum.size(); ++j) (*plan.average)[j] += sum[j] / weight_sum;
     }
 
+    void ask_for(const RowBatch& drawn) const override {
+        if (static_cast<double>(drawn.rows.size()) * row_length > 32768) return;  // it would not stay in cache
+        for (const Index i : drawn.rows) {
+            scalar_.x.ask_for_row(i);
+            __builtin_prefetch(&scalar_.y[i]);
+            if (scalar_.weight) __builtin_prefetch(&scalar_.weight[i]);
+        }
+    }
+
     double largest_eigenvalue() override {
         const Index sample = std::max<Index>(4096, 20 * (cols + 1));
         if (rows > 2 * sample) {

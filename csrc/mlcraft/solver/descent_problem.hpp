@@ -46,6 +46,8 @@ public:
     virtual void fill_table(const std::vector<double>& theta, std::vector<double>& table) = 0;
     virtual void batch(const RowBatch& rows, const std::vector<double>& theta, const BatchPlan& plan,
                        std::vector<double>& direction) = 0;
+    // Asks for the memory of rows that come next.
+    virtual void ask_for(const RowBatch& rows) const = 0;
     // Largest eigenvalue of the second moments of the scaled columns, from a sample where there are many rows.
     virtual double largest_eigenvalue() = 0;
     // w_i (1 + |scaled row|^2)

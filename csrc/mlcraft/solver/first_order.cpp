@@ -44,11 +44,12 @@ Bend bend_between(const DescentPoint& from, const DescentPoint& to) {
 double slack_of(const DescentRun& run, double objective) { return 50 * run.problem.precision * std::abs(objective); }
 
 // Whether the parabola of curvature 1 / step above the loss at `from` holds at `to`: by the values, or where those
-// drown in rounding by the gradients, which are a sufficient condition for convex losses.
+// drown in rounding by the gradients, which tell the same of a quadratic.
 bool is_below_parabola(const DescentRun& run, const DescentPoint& from, const DescentPoint& to, double step) {
     const Move move = move_between(from, to.theta);
-    return to.loss <= from.loss + move.along + move.square / (2 * step) + slack_of(run, from.loss) ||
-           bend_between(from, to).inner <= move.square / (2 * step);
+    const double height = move.square / (2 * step);
+    if (height > 100 * slack_of(run, from.loss)) return to.loss <= from.loss + move.along + height;
+    return bend_between(from, to).inner <= 2 * height;
 }
 
 void take_step(DescentRun& run, const DescentPoint& from, double step, Values& to) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "mlcraft/solver/descent_problem.hpp"
@@ -14,8 +15,7 @@ namespace mlcraft {
 
 class RowSampler {
 public:
-    RowSampler(const DescentProblem& problem, Index batch, std::uint64_t seed)
-        : weight_sum_(problem.weight_sum), seed_(seed) {
+    RowSampler(const DescentProblem& problem, Index batch, std::uint64_t seed) : problem_(problem), seed_(seed) {
         const std::vector<double> sizes = problem.row_sizes();
         double total = 0;
         for (Index i = 0; i < problem.rows; ++i)
@@ -36,6 +36,7 @@ public:
         }
         batch_ = std::clamp<Index>(batch, 1, static_cast<Index>(active_.size()));
         mean_size_ = total / problem.weight_sum;
+        draw_next();
     }
 
     Index batch_size() const { return batch_; }
@@ -43,9 +44,18 @@ public:
     // Weighted mean of 1 + |scaled row|^2: what the curvature of single rows comes to under this sampling, up to 2.
     double mean_size() const { return mean_size_; }
 
+    // The next batch, while the memory of the one after it is asked for.
     const RowBatch& draw() {
-        drawn_.rows.clear();
-        drawn_.factor.clear();
+        std::swap(drawn_, next_);
+        draw_next();
+        problem_.ask_for(next_);
+        return drawn_;
+    }
+
+private:
+    void draw_next() {
+        next_.rows.clear();
+        next_.factor.clear();
         const auto n = static_cast<Index>(active_.size());
         for (Index k = 0; k < batch_; ++k) {
             const double unit = static_cast<double>(random_bits(seed_, counter_++) >> 11) * 0x1p-53;
@@ -53,24 +63,23 @@ public:
             Index at = guide_[std::min(static_cast<Index>(place * static_cast<double>(n)), n - 1)];
             while (at + 1 < n && end_[at] <= place) ++at;
             const double share = end_[at] - (at > 0 ? end_[at - 1] : 0.0);
-            const double factor = 1 / (static_cast<double>(batch_) * share * weight_sum_);
-            if (!drawn_.rows.empty() && drawn_.rows.back() == active_[at]) {
-                drawn_.factor.back() += factor;
+            const double factor = 1 / (static_cast<double>(batch_) * share * problem_.weight_sum);
+            if (!next_.rows.empty() && next_.rows.back() == active_[at]) {
+                next_.factor.back() += factor;
             } else {
-                drawn_.rows.push_back(active_[at]);
-                drawn_.factor.push_back(factor);
+                next_.rows.push_back(active_[at]);
+                next_.factor.push_back(factor);
             }
         }
-        return drawn_;
     }
 
-private:
-    double weight_sum_, mean_size_ = 1;
+    const DescentProblem& problem_;
+    double mean_size_ = 1;
     std::uint64_t seed_, counter_ = 0;
     Index batch_ = 1;
     std::vector<Index> active_, guide_;
     std::vector<double> end_;
-    RowBatch drawn_;
+    RowBatch drawn_, next_;
 };
 
 }  // namespace mlcraft
