@@ -45,7 +45,7 @@ def solve(
     max_time: float = math.inf,
     trace: bool = False,
     callback: Callable[[int, float, float], Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     **settings: Any,
 ) -> Solution:
     """
@@ -100,8 +100,8 @@ def solve(
         Whether to keep a row an iteration in `Solution.trace`.
     callback : callable, optional
         Called with (iteration, objective, certificate) after every iteration; a true value ends the run.
-    seed : int, default=0
-        Of the order of rows, for stochastic solvers.
+    seed : int, optional
+        Of the order of rows, for stochastic solvers. Default: 0, so that results can be had again.
     **settings
         Of first-order solvers: `step` (in columns of unit standard deviation; default: found), `step_rule` ("auto",
         "fixed", "backtracking", "barzilai_borwein"), `momentum`, `beta2`, `batch_size`, `schedule` ("auto", "constant",
@@ -169,13 +169,13 @@ def solve(
         parameter=parameter,
         fit_intercept=fit_intercept,
         init=init,
-        limits={"tol": tol, "max_iter": max_iter, "max_time": max_time, "seed": seed},
+        limits={"tol": tol, "max_iter": max_iter, "max_time": max_time, "seed": 0 if seed is None else seed},
         callback=callback,
         settings=settings,
     )
     interruptible = chosen != "direct"
     with Watch(callback, float(max_time), bool(trace), interruptible) as watch:
-        found = _run(problem, chosen, steps, watch, float(tol), int(max_iter), int(seed))
+        found = _run(problem, chosen, steps, watch, float(tol), int(max_iter), int(seed or 0))
         found.seconds = watch.seconds
     return _finished(problem, found, watch, float(tol), int(max_iter), settings)
 
