@@ -87,6 +87,8 @@ SAME = [
     ("PassiveAggressiveClassifier", {"loss": "squared_hinge", "C": 0.1, "average": True}),
     *(("SGDRegressor", {"loss": loss}) for loss in theirs.SGDRegressor.loss_functions),
     ("SGDRegressor", {"penalty": "elasticnet", "alpha": 0.01, "average": 30}),
+    ("SGDRegressor", {"average": 6 * N, "tol": None}),  # from the last update on
+    ("SGDRegressor", {"average": 6 * N + 1, "tol": None}),
     ("SGDRegressor", {"early_stopping": True, "learning_rate": "adaptive", "n_iter_no_change": 2}),
     ("SGDRegressor", {"learning_rate": "pa2", "loss": "epsilon_insensitive", "penalty": None, "eta0": 0.1}),
     ("PassiveAggressiveRegressor", {"C": 0.1}),
@@ -416,10 +418,12 @@ def test_validation_loss_is_that_of_the_held_out_rows(y, loss):
     assert model.trace_.valid_loss[-1] == pytest.approx(np.average(losses.mean(axis=1), weights=WEIGHT[60:]))
 
 
-@pytest.mark.parametrize("name", ["SGDClassifier", "SGDRegressor"])
-def test_rows_of_the_user_decide_when_to_stop(name):
+@pytest.mark.parametrize(
+    ("name", "loss", "eta0"), [("SGDClassifier", "log_loss", 0.1), ("SGDRegressor", "squared_error", 0.01)]
+)
+def test_rows_of_the_user_decide_when_to_stop(name, loss, eta0):
     y, rest, best, idle = target_of(name), slice(60, None), -np.inf, 0
-    settings = {"random_state": 0, "alpha": 0.3, "learning_rate": "constant", "eta0": 0.01}
+    settings = {"loss": loss, "random_state": 0, "alpha": 0.3, "learning_rate": "constant", "eta0": eta0}
     model = MODELS[name](early_stopping=True, n_iter_no_change=2, tol=0.02, **settings)
     model.fit(X[:60], y[:60], validation=(X[rest], y[rest]))
     assert 2 < model.n_iter_ < 40
