@@ -246,6 +246,23 @@ def test_pickled_model_goes_on_the_same(name):
     np.testing.assert_array_equal(copy.coef_, model.coef_)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_entries_twice_and_out_of_order_are_summed(name):
+    rows, columns = np.nonzero(X)
+    order = np.random.default_rng(1).permutation(np.repeat(np.arange(len(rows)), 2))
+    order = order[np.argsort(rows[order], kind="stable")]
+    counts = np.bincount(rows[order], minlength=N)
+    halves = (X[rows, columns][order] / 2, columns[order], np.append(0, np.cumsum(counts)))
+    torn = sparse.csr_array(halves, shape=X.shape)
+    settings = {"random_state": 0, "max_iter": 3} | (CALM if name in ("SGDClassifier", "SGDRegressor") else {})
+    model = MODELS[name](**settings).fit(torn, target_of(name))
+    assert not torn.has_canonical_format
+    whole = MODELS[name](**settings).fit(sparse.csr_array(X), target_of(name))
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-9, atol=1e-12)
+    score = "predict" if name.endswith("Regressor") else "decision_function"
+    np.testing.assert_allclose(getattr(model, score)(torn), getattr(whole, score)(X), rtol=1e-9, atol=1e-12)
+
+
 def test_sparse_coefficients_predict_the_same():
     for name, kind in MODELS.items():
         model = kind(random_state=0, max_iter=5).fit(X, target_of(name))

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from mlcraft._engine.sgd import SgdRun, SgdState, train_sgd
 from mlcraft._engine.status import warn_caller
-from mlcraft._engine.validation import adopt_width, checked_weights, is_plain_matrix
+from mlcraft._engine.validation import adopt_width, checked_weights, engine_matrix, is_plain_matrix
 from mlcraft.linear_model._base import LinearEstimator, dense_coefficients
 from mlcraft.linear_model._sgd_rules import CONSTRAINTS, DEFAULT_EPSILON, first_draws
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut, TrainingTrace, Watch
@@ -287,6 +287,8 @@ class SgdEstimator(SparseCoefMixin, LinearEstimator):  # type: ignore[misc]  # s
 
         Seeds, weights and the like go to the engine as they are.
         """
+        if self._engine_schedule()[0] in ("pa1", "pa2"):  # whose steps have the squares of the entries
+            X = engine_matrix(X)
         average, told = int(self.average), extras or Extras()
         n_rows = X.shape[0] if mask is None or told.batch_size == 1 else X.shape[0] - int(mask.sum())
         n_steps = -(-n_rows // told.batch_size)

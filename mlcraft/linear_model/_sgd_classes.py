@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState
 from mlcraft._engine.sgd_losses import TARGETS
-from mlcraft._engine.validation import check_parameters, engine_matrix
+from mlcraft._engine.validation import check_parameters
 from mlcraft.linear_model._labels import encode_labels
 from mlcraft.linear_model._linear_classifier import LinearClassifier
 from mlcraft.linear_model._sgd_base import SgdEstimator
@@ -112,7 +112,6 @@ class SgdClasses(LinearClassifier, SgdEstimator):
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
         if not self._are_plain(X, y, reset):
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-            X = engine_matrix(X)
         return X, y, self._weights(sample_weight, X)
 
     @staticmethod

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcraft._engine.least_squares import predict_linear
 from mlcraft._engine.sgd import SgdRun, SgdState
-from mlcraft._engine.validation import check_parameters, engine_matrix
+from mlcraft._engine.validation import check_parameters
 from mlcraft.linear_model._base import dense_coefficients
 from mlcraft.linear_model._sgd_base import SgdEstimator
 from mlcraft.linear_model._sgd_rules import ANY_SEED, CONSTRAINTS, SPARE
@@ -265,7 +265,6 @@ class SGDOneClassSVM(OutlierMixin, SgdEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any] | None]:
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-        X = engine_matrix(X)
         return X, self._weights(sample_weight, X)
 
     def _train_rows(

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.sgd import SgdRun, SgdState
-from mlcraft._engine.validation import check_parameters, engine_matrix
+from mlcraft._engine.validation import check_parameters
 from mlcraft.linear_model._sgd_base import SgdEstimator
 from mlcraft.linear_model._sgd_rules import ANY_SEED, CONSTRAINTS, DEFAULT_EPSILON, SPARE, STOP_CONSTRAINTS
 from mlcraft.linear_model._sgd_trace import Extras, HeldOut
@@ -93,7 +93,6 @@ class SgdValues(RegressorMixin, SgdEstimator):  # type: ignore[misc]
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, NDArray[Any], Any]:
         if not self._are_plain(X, y, reset):
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
-            X = engine_matrix(X)
         return X, y.astype(X.dtype, copy=False), self._weights(sample_weight, X)
 
     def _train_values(
