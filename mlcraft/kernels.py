@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlcraft._engine.plain_kernels import bordered_gram, curvature, linear_predictor, slope
+from mlcraft._engine.kernels import bordered_gram, curvature, linear_predictor, slope
 
 __all__ = ["gram", "hessian", "predict_linear", "value_and_gradient"]
 
