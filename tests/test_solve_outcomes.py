@@ -312,3 +312,22 @@ def test_certificate_of_logistic_is_what_the_docs_say(data):
     gradient = (centred.T @ residual / 200 + 0.05 * found.coef) / X.std(axis=0)
     largest = max(np.abs(gradient).max(), abs(residual.mean()))
     assert_allclose(found.certificate, largest / np.sqrt(y.mean() * (1 - y.mean())), rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["auto", "gram", "fista"])
+@pytest.mark.parametrize("X", [np.ones((4, 2)), np.zeros((4, 2)), np.full((1, 2), 3.0)])
+def test_columns_without_spread_leave_the_mean(X, solver):
+    y = np.array([1.0, 2.0, 4.0, 5.0])[: len(X)]
+    found = solve(X, y, loss="squared", penalty="l1", alpha=0.1, solver=solver)
+    assert found.status == "converged"
+    assert_array_equal(found.coef, 0.0)
+    assert_allclose(found.intercept, y.mean())
+
+
+def test_what_was_not_measured_is_not_zero(data):
+    X, y = data
+    with pytest.warns(ConvergenceWarning, match="range of floating point"):
+        found = solve(X * 1e200, y, solver="nesterov")
+    assert found.status == "not_finite"
+    assert np.isnan(found.objective)
+    assert np.isnan(found.certificate)

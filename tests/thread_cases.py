@@ -16,7 +16,14 @@ from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
 from mlcraft._engine.least_squares import LeastSquaresFit, fit_least_squares
 from mlcraft._engine.penalty import Penalty
 from mlcraft._engine.smooth import fit_smooth
-from mlcraft.linear_model import LinearRegression, RidgeCV, SGDClassifier
+from mlcraft.linear_model import (
+    ARDRegression,
+    BayesianRidge,
+    LinearRegression,
+    QuantileRegressor,
+    RidgeCV,
+    SGDClassifier,
+)
 
 rng = np.random.default_rng(0)
 
@@ -284,6 +291,30 @@ def trained(batch_size: int) -> tuple[np.ndarray, ...]:
     return model.coef_, model.intercept_, model.trace_.train_loss
 
 
+def bayesian_wide() -> tuple[np.ndarray, ...]:
+    X, y = problem(150, 300)
+    model = BayesianRidge().fit(X, y)
+    return model.coef_, model.sigma_, *model.predict(X, return_std=True), model.posterior_samples(3, random_state=0)
+
+
+def relevance() -> tuple[np.ndarray, ...]:
+    X, y = problem(3_000, 200)
+    model = ARDRegression(max_iter=5).fit(X, y)
+    return model.coef_, model.sigma_, model.lambda_
+
+
+def quantile() -> tuple[np.ndarray, ...]:
+    X, y = problem(1_000, 100)
+    model = QuantileRegressor(alpha=0).fit(X, y)
+    return model.coef_, np.array(model.intercept_)
+
+
+def lasso_on_gram_matrix() -> tuple[np.ndarray, ...]:
+    X, y = problem(3_000, 200)
+    found = solve(X, y, loss="squared", penalty="l1", alpha=0.05, solver="gram")
+    return found.coef, np.array([found.intercept, found.objective, found.certificate, found.gap])
+
+
 CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
     case.__name__: case
     for case in (
@@ -331,6 +362,10 @@ CASES: dict[str, Callable[[], tuple[np.ndarray, ...]]] = {
         folds_of_sparse_rows,
         rows_one_by_one,
         rows_in_batches,
+        bayesian_wide,
+        relevance,
+        quantile,
+        lasso_on_gram_matrix,
     )
 }
 

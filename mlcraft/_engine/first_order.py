@@ -308,11 +308,14 @@ def fit_first_order(
     if loss != "multinomial":
         coef, intercept = coef[0], intercept[0]
     rows = [(int(row[0]), *row[1:]) for row in found.trace]
+    objective, certificate = found.objective, found.certificate
+    if found.status == "not_finite" and objective == certificate == 0.0:  # nothing has been measured
+        objective = certificate = float("nan")
     return FirstOrderFit(
         coef,
         intercept,
-        found.objective,
-        found.certificate,
+        objective,
+        certificate,
         found.iterations,
         found.passes,
         found.status,

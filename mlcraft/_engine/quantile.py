@@ -11,6 +11,7 @@ from scipy import linalg
 
 from mlcraft._engine.box_dual import fit_box_dual
 from mlcraft._engine.least_squares import predict_linear
+from mlcraft._engine.spectrum import one_blas_thread
 
 __all__ = ["QuantileFit", "fit_quantile"]
 
@@ -119,6 +120,7 @@ def fit_quantile(
     return fit if vertex is None else vertex
 
 
+@one_blas_thread()
 def _scale_of(y: Doubles, share: Doubles) -> tuple[float, float]:
     """Return a centre and a size of y, so that the tolerances of the engine mean the same for any units."""
     centre = float(share @ y)
@@ -128,6 +130,7 @@ def _scale_of(y: Doubles, share: Doubles) -> tuple[float, float]:
     return centre, size if size > 0 else 1.0
 
 
+@one_blas_thread()
 def _vertex(
     X: Any, y: Doubles, lower: Doubles, upper: Doubles, alpha: float, fit_intercept: bool, fit: QuantileFit
 ) -> QuantileFit | None:

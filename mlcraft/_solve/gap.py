@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcraft._engine.least_squares import predict_linear
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft._solve.problem import Problem
 
 __all__ = ["duality_gap"]
@@ -28,6 +29,7 @@ LOSSES = ("squared", "logistic", "poisson")
 TINY = float(np.finfo(np.float64).tiny)
 
 
+@one_blas_thread()
 def duality_gap(problem: Problem, coef: Doubles, intercept: Doubles, objective: float) -> float:
     """
     Return the duality gap relative to the objective, NaN where it is not cheap.

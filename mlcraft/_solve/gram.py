@@ -18,6 +18,7 @@ from mlcraft import _core
 from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
 from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError
+from mlcraft._engine.spectrum import one_blas_thread, product
 from mlcraft._solve.first_order import engine_penalty, run_first_order
 from mlcraft._solve.outcome import VIOLATION, Outcome
 from mlcraft._solve.problem import Problem
@@ -97,7 +98,7 @@ def run_gram(problem: Problem, settings: FirstOrderSettings, *, tol: float, max_
     intercept = float(np.ravel(moments.y_mean)[0]) - float(mean @ coef) if problem.fit_intercept else 0.0
     value, gradient, slope = _core.fused_pass(X, y, coef, intercept, weight)
     deviation = np.sqrt(np.diagonal(gram))
-    error = gradient - mean * slope - (gram @ coef - products)
+    error = gradient - mean * slope - (product(gram, coef) - products)
     scaled = np.divide(np.abs(error), deviation, out=np.zeros(p), where=deviation > 0)
     rounding = max(float(scaled.max(initial=0.0)), abs(slope)) / spread if spread > 0 else 0.0
     certificate = float(fit.certificate) * ratio + rounding
@@ -127,6 +128,7 @@ def run_gram(problem: Problem, settings: FirstOrderSettings, *, tol: float, max_
     return rest
 
 
+@one_blas_thread()
 def _square_root(gram: Doubles, products: Doubles) -> tuple[Doubles, Doubles]:
     """Return R and z, R'R the Gram matrix, R'z the products: triangular, or by eigenvectors if it is singular."""
     from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
@@ -145,5 +147,7 @@ def _square_root(gram: Doubles, products: Doubles) -> tuple[Doubles, Doubles]:
     except LinAlgError:
         values, vectors = eigh(unit)
         kept = values > 1e-13 * max(values.max(initial=0.0), 1e-300)
+        if not kept.any():  # X without any spread: one row of zeros
+            return np.zeros((1, len(gram))), np.zeros(1)
         sizes = np.sqrt(values[kept])
         return sizes[:, np.newaxis] * vectors[:, kept].T * deviation, (vectors[:, kept].T @ (products * scale)) / sizes

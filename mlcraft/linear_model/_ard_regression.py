@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.evidence import RegressionMoments, regression_moments
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft._engine.validation import check_parameters, engine_matrix, finite_or_explained
 from mlcraft.linear_model._bayesian import BayesianRegressor
 
@@ -166,8 +167,12 @@ class ARDRegression(RegressorMixin, BayesianRegressor):  # type: ignore[misc]  #
             ensure_all_finite=ensure_all_finite,
         )
         X = engine_matrix(X)
-        dtype, (n, p) = X.dtype, X.shape
-        moments = regression_moments(X, y.astype(dtype, copy=False), None, self.fit_intercept)
+        moments = regression_moments(X, y.astype(X.dtype, copy=False), None, self.fit_intercept)
+        self._fit_moments(moments, y, X.dtype)
+
+    @one_blas_thread()
+    def _fit_moments(self, moments: RegressionMoments, y: NDArray[Any], dtype: Any) -> None:
+        n, p = moments.rows[0].shape
         rows = moments.centred_rows() if n < p else None
         alpha = 1.0 / (float(np.var(y, dtype=np.float64)) + float(np.finfo(np.float64).eps))
         lambda_, coef, kept = np.ones(p), np.zeros(p), np.ones(p, dtype=bool)

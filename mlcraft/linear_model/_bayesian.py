@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcraft._engine.evidence import RegressionMoments
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.linear_model._base import LinearEstimator
 
 __all__ = ["BayesianRegressor"]
@@ -29,6 +30,7 @@ class BayesianRegressor(LinearEstimator):
         self.coef_ = coef.astype(dtype)
         self.intercept_ = dtype.type(moments.y_mean - moments.x_mean @ coef) if self.fit_intercept else 0.0
 
+    @one_blas_thread()
     def _epistemic_variance(self, X: Any) -> NDArray[Any]:
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         columns, covariance = self._posterior()
@@ -81,6 +83,7 @@ class BayesianRegressor(LinearEstimator):
         noise = np.full(len(mean), 1.0 / np.sqrt(self.alpha_), dtype=mean.dtype)
         return mean, np.sqrt(self._epistemic_variance(X)), noise
 
+    @one_blas_thread()
     def posterior_samples(self, n_samples: int = 1000, random_state: Any = None) -> NDArray[Any]:
         """Draw coefficients from their posterior.
 

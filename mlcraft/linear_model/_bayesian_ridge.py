@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
 from mlcraft._engine.evidence import RegressionMoments, Spectrum, regression_moments, spectrum_of
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft._engine.validation import check_parameters, checked_weights, engine_matrix, finite_or_explained
 from mlcraft.linear_model._bayesian import BayesianRegressor
 
@@ -168,6 +169,10 @@ class BayesianRidge(RegressorMixin, BayesianRegressor):  # type: ignore[misc]  #
         moments = regression_moments(
             X, y.astype(X.dtype, copy=False), checked_weights(sample_weight, X), self.fit_intercept
         )
+        self._fit_moments(moments, y, X.dtype)
+
+    @one_blas_thread()
+    def _fit_moments(self, moments: RegressionMoments, y: NDArray[Any], dtype: Any) -> None:
         spectrum = spectrum_of(moments)
         alpha, lambda_ = self._start(moments, y)
         scores, before = [], None
@@ -188,7 +193,6 @@ class BayesianRidge(RegressorMixin, BayesianRegressor):  # type: ignore[misc]  #
         if self.compute_score:
             scores.append(self._score(moments, spectrum, alpha, lambda_, coef, error))
         self.scores_ = np.array(scores) if self.compute_score else scores
-        dtype = X.dtype
         self.alpha_, self.lambda_ = dtype.type(alpha), dtype.type(lambda_)
         scaled = spectrum.vectors / np.sqrt(alpha * spectrum.values + lambda_)
         self.sigma_ = (scaled @ scaled.T).astype(dtype)
