@@ -369,3 +369,13 @@ def test_functions_at_the_ends():
         assert [f["tanh"](x) for x in (-math.inf, math.inf)] == [-1, 1]
         assert [f["expit"](x) for x in (-math.inf, math.inf)] == [0, 1]
         assert [f["softplus"](x) for x in (-math.inf, math.inf)] == [0, math.inf]
+
+
+@pytest.mark.parametrize("power", [2.5, 3.0])
+def test_a_hessian_with_a_kink_is_not_wrong(power):
+    @jit.loss(parameter=power)
+    def bent(y, eta, q):
+        return abs(y - eta) ** q
+
+    assert bent.smooth
+    assert bent.derivatives == "symbolic"
