@@ -154,3 +154,19 @@ def test_a_model_file_holds_it(tmp_path):
         model = QuantileRegressor(quantile=quantile, alpha=0.1).fit(X, y)
         save_model(tmp_path / "model.mlc", model)
         np.testing.assert_array_equal(load_model(tmp_path / "model.mlc").predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("y", [np.ones(30), np.zeros(30), np.full(30, -1e9)])
+def test_equal_values_are_fitted_without_a_word(y, alpha):
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    model = QuantileRegressor(quantile=0.3, alpha=alpha).fit(X, y)  # a warning would be an error here
+    assert_allclose(model.predict(X), y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (10, 25)])
+def test_an_exact_fit_is_no_failure(shape):
+    X = np.random.default_rng(0).standard_normal(shape)
+    y = X @ np.arange(1.0, shape[1] + 1)
+    model = QuantileRegressor(alpha=0).fit(X, y)
+    assert_allclose(model.predict(X), y, atol=1e-8 * np.abs(y).max())
