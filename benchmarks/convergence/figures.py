@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.convergence.report import about
+from benchmarks.convergence.report import about, known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,11 +63,9 @@ def draw(problem: dict[str, Any], data: dict[str, Any], path: Path) -> Path:
 
 def _subtitle(problem: dict[str, Any]) -> str:
     penalty = [f"{name} {problem[name]:.2g}" for name in ("l1", "l2") if problem[name] > 0]
-    certificate = problem["reference"]["certificate"]
-    known = "" if certificate is None else f", known to {certificate:.0e}"
     parts = [f"loss {problem['loss']}", f"penalty {', '.join(penalty) or 'none'}"]
     parts.append("intercept" if problem["intercept"] else "no intercept")
-    return "; ".join(parts) + f"; optimum by {problem['reference']['method']}{known}"
+    return "; ".join(parts) + f"; optimum by {problem['reference']['method']}, {known(problem['reference'])}"
 
 
 def _small_print(data: dict[str, Any]) -> str:

@@ -105,6 +105,14 @@ def ranked(problem: Data, gap: float) -> list[Data]:
     return sorted(problem["curves"], key=key)
 
 
+def known(optimum: Data) -> str:
+    """How well the optimum is known, as a share of the way there from the null model."""
+    certificate = optimum["certificate"]
+    if certificate is None:
+        return "no certificate"
+    return f"known to {certificate:.0e}" if certificate > 0 else "known to rounding"
+
+
 def _best(curve: Data) -> float:
     return min((point["gap"] for point in curve["points"] if point["gap"] is not None), default=float("inf"))
 
@@ -126,9 +134,8 @@ def problem_table(problem: Data, target: float) -> Table:
         table.rows.append([f"{curve['library']} {curve['solver']}", *cells, times, passes, best])
     optimum, limits = problem["reference"], problem["limits"]
     read_seconds = problem["bytes"] / limits["bytes_per_second"] if limits["bytes_per_second"] else float("nan")
-    certificate = "-" if optimum["certificate"] is None else f"{optimum['certificate']:.0e}"
     table.notes.append(
-        f"Optimum by {optimum['method']}, known to {certificate}. One read of X at the limit: {duration(read_seconds)}."
+        f"Optimum by {optimum['method']}, {known(optimum)}. One read of X at the limit: {duration(read_seconds)}."
     )
     remarks: dict[str, list[str]] = {}
     for curve in order:
@@ -140,7 +147,7 @@ def problem_table(problem: Data, target: float) -> Table:
 
 def overview(data: Data) -> Table:
     """A row for each problem: auto, the best single solver of mlcraft, the best of the others."""
-    target = data["settings"]["target"]
+    target, nobody = data["settings"]["target"], f"none within {data['settings']['cap']:g} s"
     headers = ["problem", "auto", "best of mlcraft", "auto / best", "best of the others", "others / auto"]
     table = Table(f"Seconds to a gap of {target:.0e}", headers)
     for problem in data["problems"]:
@@ -152,7 +159,7 @@ def overview(data: Data) -> Table:
         def fastest(curves: list[Data]) -> tuple[float, str]:
             best = min(curves, key=lambda curve: seconds_to(curve, target), default=None)
             if best is None:
-                return float("nan"), "-"
+                return float("nan"), nobody
             name = best["solver"] if best["library"] == "mlcraft" else f"{best['library']} {best['solver']}"
             return seconds_to(best, target), f"{duration(seconds_to(best, target))} {name}"
 
