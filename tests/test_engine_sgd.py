@@ -353,6 +353,19 @@ def test_mini_batches(kind, penalty):
     np.testing.assert_allclose(np.frombuffer(found[0][2]), intercept, atol=atol)
 
 
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_more_coefficients_than_fit_into_the_cache(batch_size):
+    X, codes, _ = data(n=60, p=40, kind="sparse")
+    wide = sparse.csr_array((X.data, X.indices * 4_000, X.indptr), shape=(60, 160_000))
+    found = []
+    for matrix in (X, wide):
+        state = state_of(matrix.shape[1])
+        train_sgd(matrix, codes.astype(float), state, loss="log_loss", penalty="l2", max_iter=3, batch_size=batch_size)
+        found.append(state.coef)
+    np.testing.assert_array_equal(found[0], found[1][::4_000])
+    assert np.count_nonzero(found[1]) == np.count_nonzero(found[0]) > 0
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_threads_share_a_batch(kind):
     X, codes, _ = data(n=20_000, p=120, kind=kind)  # enough for threads

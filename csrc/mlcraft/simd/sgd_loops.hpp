@@ -229,7 +229,7 @@ void sgd_steps(const SgdRule& rule, SgdModel<T>& model, const SgdBlock& block, c
     double square_factor = 1, size_factor = 1, charged = 0;
     for (Index k = 0; k < block.count; ++k) {
         rows.prefetch(k + block.ahead);
-        rows.look_up(k + 1);
+        if (k + 1 < block.count) rows.look_up(k + 1);
         const double y = block.y[k], eta = block.eta[k];
         const double p = m.scale * rows.dot(k) + m.intercept;
         block.predicted[k] = p;
