@@ -286,7 +286,7 @@ def fit_first_order(
         raise ValueError(f"tol, max_iter and max_time must not be negative, got {tol!r}, {max_iter!r}, {max_time!r}")
     penalty.check(X.shape[1])
     chosen = _core.FirstOrderOptions()
-    chosen.loss, chosen.user_loss, _ = loss_ref(loss)
+    chosen.loss, chosen.user_loss, _ = loss_ref(loss, X.dtype)
     chosen.smooth = loss not in NON_SMOOTH if isinstance(loss, str) else bool(loss.smooth)
     chosen.parameter, chosen.classes, chosen.solver = float(parameter), int(n_classes), solver
     chosen.fit_intercept = bool(fit_intercept)
