@@ -103,6 +103,11 @@ def test_what_does_not_go_together_is_refused_with_names(solver):
         ({"solver": "fista", "step_rule": "barzilai_borwein"}, "step_rule"),
         ({"loss": "multinomial", "offset": np.zeros(200)}, "offset"),
         ({"init": np.full(4, np.nan)}, "init"),
+        ({"solver": "adam", "momentum": "a"}, "momentum must be a number"),
+        ({"solver": "sgd", "batch_size": "a"}, "batch_size must be a number"),
+        ({"solver": "sgd", "average": "a"}, "average must be True or False"),
+        ({"solver": "sgd", "seed": 2**64}, r"seed must be below 2\*\*64"),
+        ({"offset": 3.0}, "offset must be a one-dimensional array"),
     ],
 )
 def test_wrong_arguments_are_named(data, given, text):
@@ -331,3 +336,23 @@ def test_what_was_not_measured_is_not_zero(data):
     assert found.status == "not_finite"
     assert np.isnan(found.objective)
     assert np.isnan(found.certificate)
+
+
+@pytest.mark.parametrize("loss", ["squared", "quantile", "huber"])
+@pytest.mark.parametrize("kind", ["<f4", ">f4", ">f8", "f2", "i8"])
+def test_y_and_offset_may_be_numbers_of_any_kind(loss, kind):
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    y = np.arange(30) % 7
+    expected = solve(X, y.astype(np.float64), loss=loss, offset=np.ones(30), alpha=0.1)
+    found = solve(X, y.astype(kind), loss=loss, offset=np.ones(30, dtype=kind), alpha=0.1)
+    assert_array_equal(found.coef, expected.coef)
+    single = solve(X.astype(np.float32), y.astype(kind), loss=loss, offset=np.ones(30, dtype=kind), alpha=0.1)
+    assert_allclose(single.coef, expected.coef, rtol=1e-3, atol=1e-4)
+
+
+def test_more_rows_in_a_batch_than_there_are(data):
+    X, y = data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found, expected = (solve(X, y, solver="sgd", batch_size=size, max_iter=3) for size in (2**70, 200))
+    assert_array_equal(found.coef, expected.coef)

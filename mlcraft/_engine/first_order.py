@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,13 @@ def _check_settings(options: FirstOrderSettings) -> None:
     def refuse(name: str, text: str) -> None:
         raise ValueError(f"{name} must be {text}, got {getattr(options, name)!r}")
 
+    for name in ("step", "momentum", "beta2", "power", "batch_size", "seed"):
+        value = getattr(options, name)
+        if not isinstance(value, Real) and not (value is None and name in ("step", "batch_size")):
+            refuse(name, "a number")
+    for name in ("average", "restart"):
+        if not isinstance(getattr(options, name), (bool, np.bool_, Integral)):
+            refuse(name, "True or False")
     if options.step is not None and not 0 < options.step < np.inf:
         refuse("step", "finite and positive, or None")
     if not 0 <= options.momentum < 1:
@@ -178,10 +186,10 @@ def _check_settings(options: FirstOrderSettings) -> None:
         refuse("beta2", "at least 0 and below 1")
     if not 0 <= options.power < np.inf:
         refuse("power", "finite and not negative")
-    if options.batch_size is not None and (int(options.batch_size) != options.batch_size or options.batch_size < 1):
+    if options.batch_size is not None and not (options.batch_size >= 1 and options.batch_size % 1 == 0):
         refuse("batch_size", "a positive whole number, or None")
-    if int(options.seed) != options.seed or options.seed < 0:
-        refuse("seed", "a whole number that is not negative")
+    if not (0 <= options.seed < 2**64 and options.seed % 1 == 0):
+        refuse("seed", "a whole number from 0 to 2**64 - 1")
 
 
 def fit_first_order(
@@ -292,10 +300,10 @@ def fit_first_order(
     chosen.fit_intercept = bool(fit_intercept)
     _choose_penalty(chosen, penalty, X.shape[1])
     chosen.step, chosen.step_rule = settings.step or 0.0, settings.step_rule
-    chosen.momentum, chosen.beta2, chosen.batch_size = settings.momentum, settings.beta2, settings.batch_size or 0
-    chosen.schedule, chosen.power, chosen.average = settings.schedule, settings.power, settings.average
-    chosen.restart, chosen.seed = settings.restart, int(settings.seed)
-    chosen.tol, chosen.max_iter, chosen.trace = float(tol), int(max_iter), bool(trace)
+    chosen.momentum, chosen.beta2, chosen.batch_size = settings.momentum, settings.beta2, _count(settings.batch_size)
+    chosen.schedule, chosen.power, chosen.average = settings.schedule, settings.power, bool(settings.average)
+    chosen.restart, chosen.seed = bool(settings.restart), int(settings.seed)
+    chosen.tol, chosen.max_iter, chosen.trace = float(tol), _count(max_iter), bool(trace)
     chosen.max_time = max(float(max_time), 1e-9) if max_time < np.inf else 0.0
     if init is not None:
         chosen.coef, chosen.intercepts = np.ravel(init[0]).tolist(), np.ravel(init[1]).tolist()
@@ -321,6 +329,10 @@ def fit_first_order(
         found.status,
         rows,
     )
+
+
+def _count(value: Any) -> int:
+    return min(int(value or 0), 2**62)
 
 
 def _like(X: Any, values: Any) -> Any:

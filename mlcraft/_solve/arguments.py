@@ -123,8 +123,9 @@ def number(name: str, value: Any, low: float, high: float, *, positive: bool = F
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if is_number and low <= value <= high and math.isfinite(value) and not (positive and value == low):
         return
-    kind = f"between {low:g} and {high:g}" if high < math.inf else "positive" if positive else "non-negative"
-    raise ValueError(f"{name} must be a finite {kind} number, got {value!r}")
+    kind = "a finite positive number" if positive else "a finite non-negative number"
+    kind = f"a number between {low:g} and {high:g}" if high < math.inf else kind
+    raise ValueError(f"{name} must be {kind}, got {value!r}")
 
 
 def offset_refused(loss: Loss, offset: Any) -> bool:
@@ -138,6 +139,8 @@ def _check_limits(limits: dict[str, Any], callback: Any) -> None:
         value = limits[name]
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
             raise ValueError(f"{name} must be a non-negative integer, got {value!r}")
+    if limits["seed"] >= 2**64:
+        raise ValueError(f"seed must be below 2**64, got {limits['seed']!r}")
     if limits["max_time"] != math.inf:
         number("max_time", limits["max_time"], 0.0, math.inf)
     if callback is not None and not callable(callback):

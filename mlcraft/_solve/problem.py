@@ -171,6 +171,8 @@ def _vector(values: Any, name: str) -> NDArray[Any]:
     if type(values) is np.ndarray and values.ndim == 1:
         return values
     values = np.asarray(values)
+    if values.ndim == 0:
+        raise ValueError(f"{name} must be a one-dimensional array, got {values!r}")
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     return np.asarray(column_or_1d(values))
@@ -178,12 +180,13 @@ def _vector(values: Any, name: str) -> NDArray[Any]:
 
 def _numbers(values: NDArray[Any], name: str, dtype: Any) -> NDArray[Any]:
     """Return finite numbers of a dtype (None: theirs), in microseconds where they are so already."""
-    if values.dtype.kind == "f" and dtype in (None, values.dtype):
+    if values.dtype.kind == "f" and (dtype is None or dtype == values.dtype):  # == calls float64 and None the same
         with np.errstate(over="ignore", invalid="ignore"):
             is_finite = math.isfinite(float(values.sum()))
         if is_finite:
             return values
-    return np.asarray(check_array(values, ensure_2d=False, dtype=dtype, input_name=name))
+    # asarray: check_array leaves the order of bytes
+    return np.asarray(check_array(values, ensure_2d=False, dtype=dtype, input_name=name), dtype=dtype)
 
 
 def _coded(y: NDArray[Any], dtype: Any, loss: Loss) -> tuple[NDArray[Any], NDArray[Any] | None]:
