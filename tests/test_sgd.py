@@ -558,3 +558,12 @@ def test_passive_aggressive_steps_are_for_one_row():
     model = ours.SGDClassifier(learning_rate="pa1", penalty=None)
     with pytest.raises(ValueError, match="is a step for one row"):
         model.fit(X, TWO, batch_size=2)
+
+
+def test_numbers_beyond_any_count():
+    X, y = np.random.default_rng(0).standard_normal((50, 3)), np.arange(50) % 2
+    whole, more = (
+        ours.SGDClassifier(random_state=0, max_iter=10**20, n_iter_no_change=3).fit(X, y, batch_size=size)
+        for size in (50, 10**30)
+    )
+    np.testing.assert_array_equal(more.coef_, whole.coef_)
