@@ -288,7 +288,7 @@ def train_sgd(
     settings = (
         (loss, learning_rate, penalty or "none"),
         tuple(map(float, (parameter, alpha, l1_ratio, eta0, power_t, -np.inf if tol is None else tol, average))),
-        tuple(min(int(value), LARGEST) for value in (max_iter, n_iter_no_change, batch_size)),
+        (min(int(max_iter), LARGEST), min(int(n_iter_no_change), LARGEST), min(int(batch_size), LARGEST)),
         (fit_intercept, shuffle, early_stopping, one_class, epoch_callback is not None),
     )
     found = _core.train_sgd(
