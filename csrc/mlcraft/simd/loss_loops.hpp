@@ -62,7 +62,8 @@ template <class T, int L>
 struct HingeRows {
     static OfRows<T, L> at(Vector<T, L> y, Vector<T, L> eta, T) {
         const Vector<T, L> margin = T(1) - y * eta;
-        return {positive_part<T, L>(margin), unless_nan<T, L>(margin, margin > 0 ? -y : Vector<T, L>{}), Vector<T, L>{}};
+        return {positive_part<T, L>(margin), unless_nan<T, L>(margin, margin > 0 ? -y : Vector<T, L>{}),
+                Vector<T, L>{}};
     }
 };
 

@@ -136,7 +136,10 @@ void momentum_steps(DescentRun& run) {
         if (run.own_step()) step = shortened(run, step, before, at);
         double uphill = 0;
         for (std::size_t j = 0; j < next.size(); ++j) uphill += at.gradient[j] * (at.theta[j] - last[j]);
-        const double push = run.options.restart && uphill > 0 ? 0.0 : run.options.momentum;
+        // the gradient is that of the loss alone: with a penalty it is the objective that tells what is uphill
+        const bool turn =
+            run.options.penalty == "none" ? uphill > 0 : at.objective > before.objective + slack_of(run, at.objective);
+        const double push = run.options.restart && turn ? 0.0 : run.options.momentum;
         for (std::size_t j = 0; j < next.size(); ++j)
             next[j] = at.theta[j] - step * at.gradient[j] + push * (at.theta[j] - last[j]);
         run.prox(next, step);
