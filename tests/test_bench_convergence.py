@@ -220,7 +220,7 @@ def finished(tmp_path_factory):
     patch.setattr(limits, "_numba_sum", lambda: None)  # its compiler takes seconds
     chosen = ["--problems", "logistic_housing", "lasso_housing", "--libraries", "mlcraft", "scikit_learn"]
     names = ["auto", "newton", "lbfgs", "fista", "newton-cholesky", "cd"]
-    options = ["--quick", "--cap", "0.5", "--budget", "0.2", "--no-figures", "--out", str(folder)]
+    options = ["--quick", "--cap", "30", "--budget", "0.2", "--no-figures", "--out", str(folder)]
     try:
         assert main([*chosen, "--solvers", *names, *options]) == 0
     finally:
@@ -241,7 +241,7 @@ def test_run_says_everything(finished):
         for curve in problem["curves"]:
             gaps = [point["gap"] for point in curve["points"]]
             assert gaps, curve["remark"]
-            assert min(gaps) < 1e-2  # how far a curve gets depends on the seconds it has
+            assert min(gaps) < 1e-6
             assert min(gaps) > -1e-9, "nobody is better than the optimum"
             assert all(len(point["samples"]) >= 1 for point in curve["points"])
 

@@ -26,13 +26,13 @@ def box_of(problem: Problem) -> tuple[Array, Array, Array]:
         return y.astype(float), np.where(y > 0, zero, -share), np.where(y > 0, share, zero)
     if problem.loss == "quantile":
         return y.astype(float), (problem.parameter - 1.0) * share, problem.parameter * share
-    raise NotImplementedError(f"no reference for {problem.loss}")
+    raise ValueError(f"no reference for {problem.loss}")
 
 
 def solve_box(problem: Problem, steps: int = 200, accuracy: float = 1e-12) -> tuple[Array, Any, float, str]:
     """Coefficients, intercept and proved distance of the objective from the optimum."""
     if problem.l2 <= 0 or problem.l1 > 0:
-        raise NotImplementedError(f"{problem.loss} needs an l2 penalty alone")
+        raise ValueError(f"{problem.loss} needs an l2 penalty alone")
     linear, low, high = box_of(problem)
     X = problem.X
     width = high - low

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.convergence import problems, report
-from benchmarks.convergence.library import known_libraries
+from benchmarks.convergence.library import Library, known_libraries
 from benchmarks.convergence.run import Settings, run
 
 ROWS_OF_A_QUICK_LOOK = 2_000
@@ -84,12 +84,12 @@ def remake(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show_list(known: dict[str, object]) -> None:
+def show_list(known: dict[str, Library]) -> None:
     print("problems:")
     for entry in problems.ENTRIES:
         state = "" if entry.available() else f"  (needs {entry.data} of shared/data)"
         print(f"  {entry.name}{state}{'' if entry.usual else '  (by name only where shared/data is at hand)'}")
     print("libraries:")
     for key, library in known.items():
-        why = library.missing()  # type: ignore[attr-defined]
+        why = library.missing()
         print(f"  {key}{f'  ({why})' if why else ''}")

@@ -47,7 +47,7 @@ def reference(problem: Problem) -> Reference:
 
     Raises
     ------
-    NotImplementedError
+    ValueError
         If there is no method for this loss with this penalty.
     """
     null = null_model(problem)
@@ -164,7 +164,7 @@ def _multinomial(problem: Problem) -> tuple[Array, Any, float, str]:
     from benchmarks import logistic_data, logistic_quality
 
     if not problem.fit_intercept or problem.l1 > 0 or problem.l2 <= 0:
-        raise NotImplementedError("multinomial problems need an l2 penalty and an intercept")
+        raise ValueError("multinomial problems need an l2 penalty and an intercept")
     C = 1.0 / (problem.l2 * problem.total_weight)
     same = logistic_data.Problem(problem.X, problem.y, C, problem.sample_weight, problem.n_classes)
     theta, _, decrement = logistic_quality.minimum(logistic_quality.Objective.of(same))
@@ -309,5 +309,5 @@ def duality_gap(problem: Problem, eta: Array, coef: Array, intercept: float) -> 
         with np.errstate(divide="ignore", invalid="ignore"):
             conjugate = np.where(mu > 0, mu * np.log(mu), 0.0) + np.where(mu < 1, (1 - mu) * np.log1p(-mu), 0.0)
     else:
-        raise NotImplementedError(f"no duality gap for {problem.loss} with an l1 penalty")
+        raise ValueError(f"no duality gap for {problem.loss} with an l1 penalty")
     return problem.objective(coef, intercept) - (-float(share @ conjugate) - cost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ def solvers(problem: Problem) -> Iterator[Solver]:
     def design() -> np.ndarray:
         return api.add_constant(problem.X, has_constant="add") if problem.fit_intercept else problem.X
 
-    def result(fitted: object, level: int = 0) -> Fit:
-        theta = np.asarray(fitted.params)  # type: ignore[attr-defined]
+    def result(fitted: Any, level: int = 0) -> Fit:
+        theta = np.asarray(fitted.params)
         coef, intercept = (theta[1:], float(theta[0])) if problem.fit_intercept else (theta, 0.0)
         return Fit(coef, intercept)
 
