@@ -1,5 +1,10 @@
 """How sure a fit is: standard errors, intervals, tests and influence, from the factor that a fit leaves."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from mlcraft.uncertainty._covariance import Covariance, covariance, stacked
 from mlcraft.uncertainty._door import FitData, Inference
 from mlcraft.uncertainty._glm_effects import MarginalEffects
@@ -42,3 +47,16 @@ __all__ = [
     "summarise",
     "wald",
 ]
+
+# Where a name that fits do not need is found; imported on first use, so that `import mlcraft` stays quick.
+_LAZY: dict[str, str] = {}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
