@@ -22,6 +22,7 @@ from mlcraft.uncertainty._tests import Contrast, TestResult, contrast, nested, p
 __all__ = [
     "Contrast",
     "Covariance",
+    "Estimate",
     "FitData",
     "FitRows",
     "FittedModel",
@@ -49,7 +50,9 @@ __all__ = [
 ]
 
 # Where a name that fits do not need is found; imported on first use, so that `import mlcraft` stays quick.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "Estimate": "scores",
+}
 
 
 def __getattr__(name: str) -> Any:
