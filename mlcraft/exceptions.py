@@ -2,7 +2,7 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["CollinearityWarning", "LeverageWarning", "SeparationWarning"]
+__all__ = ["CollinearityWarning", "ExchangeabilityWarning", "LeverageWarning", "SeparationWarning"]
 
 
 class CollinearityWarning(UserWarning):
@@ -23,6 +23,20 @@ class CollinearityWarning(UserWarning):
     ...     warnings.simplefilter("always")
     ...     model = LinearRegression().fit(X, 3 * celsius)
     >>> caught[0].category is CollinearityWarning
+    True
+    """
+
+
+class ExchangeabilityWarning(UserWarning):
+    """Rows look as if new ones could not be exchanged with them, which is what intervals with a guarantee rest on.
+
+    They come in the order of time, or many are repeated on both sides of a split between training and calibration.
+    The intervals are what they would be; how often they cover new rows is what the warning is about.
+
+    Examples
+    --------
+    >>> from mlcraft.exceptions import ExchangeabilityWarning
+    >>> issubclass(ExchangeabilityWarning, UserWarning)
     True
     """
 
