@@ -52,6 +52,11 @@ __all__ = [
 # Where a name that fits do not need is found; imported on first use, so that `import mlcraft` stays quick.
 _LAZY: dict[str, str] = {
     "Estimate": "scores",
+    "EvidencePath": "posterior",
+    "LaplacePosterior": "posterior",
+    "PredictiveParts": "posterior",
+    "evidence_path": "posterior",
+    "laplace": "posterior",
 }
 
 
