@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,14 @@ from sklearn.utils import column_or_1d
 from mlcraft.uncertainty._intervals import checked_level, half_width, with_notes
 from mlcraft.uncertainty._rows import renumbered
 
-__all__ = ["Estimate", "binomial_estimate", "checked_clusters", "checked_row_weights", "mean_estimate"]
+__all__ = [
+    "Estimate",
+    "binomial_estimate",
+    "checked_clusters",
+    "checked_row_weights",
+    "effective_size",
+    "mean_estimate",
+]
 
 Doubles = NDArray[np.float64]
 
@@ -38,6 +45,9 @@ class Estimate:
         How the interval was made.
     notes : tuple of str
         What to know before using it.
+    values : ndarray of shape (n_samples,) or None
+        The numbers of single rows that `value` is the mean of, for plots and for comparisons: the mean difference of
+        two scores on the same rows is ``mean_estimate(a.values - b.values)``.
 
     Examples
     --------
@@ -57,6 +67,7 @@ class Estimate:
     name: str = ""
     method: str = ""
     notes: tuple[str, ...] = ()
+    values: Doubles | None = field(default=None, repr=False, compare=False)
 
     def __float__(self) -> float:
         return self.value
@@ -127,13 +138,13 @@ def mean_estimate(
             value = float(values[counted].sum())
         many = np.count_nonzero(~np.isfinite(values[counted]))
         more = f"{many} of {n} values are infinite; the median of all is {np.median(values[counted]):.4g}"
-        return Estimate(value, value, value, level, n, name, "infinite", (*notes, more))
+        return Estimate(value, value, value, level, n, name, "infinite", (*notes, more), values)
     share = weight / weight.sum()
     value = float(share[counted] @ values[counted])
     error, independent = _standard_error(values, share, codes, value)
     half = float(half_width(level, independent - 1.0) * error) if independent > 1 else np.inf
     method = "t" if codes is None else f"t over {independent} clusters"
-    return Estimate(value, value - half, value + half, level, n, name, method, notes)
+    return Estimate(value, value - half, value + half, level, n, name, method, notes, values)
 
 
 def binomial_estimate(
@@ -198,15 +209,42 @@ def binomial_estimate(
     n = int(np.count_nonzero(weight))
     share = weight / weight.sum()
     value = float(np.clip(share[hits].sum(), 0.0, 1.0)) if not hits[weight > 0].all() else 1.0
-    size, df = 1.0 / float(share @ share), np.inf
-    if codes is not None:
-        error, independent = _standard_error(hits.astype(np.float64), share, codes, value)
-        df = independent - 1.0
-        # a share of nothing or all varies by nothing: then clusters count, not rows
-        size = value * (1.0 - value) / error**2 if error > 0 else 1.0 / _squares(share, codes)
+    values = hits.astype(np.float64)
+    size, df = effective_size(values, share, codes, value)
     lower, upper = _wilson(value, size, level, df) if method == "wilson" else _exact(value, size, level, df)
     said = method if sample_weight is None and codes is None else f"{method}, as {size:.4g} independent rows"
-    return Estimate(value, lower, upper, level, n, name, said, notes)
+    return Estimate(value, lower, upper, level, n, name, said, notes, values)
+
+
+def effective_size(hits: Doubles, share: Doubles, codes: NDArray[np.intp] | None, value: float) -> tuple[float, float]:
+    """
+    Return of how many equal, independent rows a share would vary as much.
+
+    Parameters
+    ----------
+    hits : ndarray of shape (n_samples,)
+        Zeros and ones.
+    share : ndarray of shape (n_samples,)
+        Weights that sum to one.
+    codes : ndarray of shape (n_samples,) or None
+        Clusters.
+    value : float
+        The share.
+
+    Returns
+    -------
+    size : float
+    df : float
+        Degrees of freedom of the variance: clusters less one, or infinite.
+    """
+    if codes is None:
+        return 1.0 / float(share @ share), np.inf
+    error, independent = _standard_error(hits, share, codes, value)
+    # a share of nothing or all varies by nothing: then clusters count, not rows
+    if not error > 0 or independent < 2:
+        sums = np.bincount(codes, share)
+        return 1.0 / float(sums @ sums), independent - 1.0
+    return value * (1.0 - value) / error**2, independent - 1.0
 
 
 def _wilson(value: float, size: float, level: float, df: float) -> tuple[float, float]:
@@ -242,12 +280,9 @@ def _standard_error(values: Doubles, share: Doubles, codes: NDArray[np.intp] | N
         parts = np.bincount(codes, parts)
         independent = len(np.unique(codes[counted]))
     factor = independent / (independent - 1.0) if independent > 1 else np.nan
-    return float(np.sqrt(factor * (parts @ parts))), independent
-
-
-def _squares(share: Doubles, codes: NDArray[np.intp]) -> float:
-    sums = np.bincount(codes, share)
-    return float(sums @ sums)
+    largest = float(np.abs(parts).max()) or 1.0  # squares of large numbers overflow
+    parts = parts / largest
+    return float(largest * np.sqrt(factor * (parts @ parts))), independent
 
 
 def checked_row_weights(sample_weight: Any, n: int) -> Doubles:
