@@ -18,13 +18,14 @@ from mlcraft._engine.validation import (
     overwrite_centred,
     plain_arrays,
 )
+from mlcraft.linear_model._left_out import LinearLeftOutMixin
 from mlcraft.linear_model._regressor import LinearRegressor
 from mlcraft.linear_model._updates import UpdatesMixin
 
 __all__ = ["LinearRegression"]
 
 
-class LinearRegression(UpdatesMixin, LinearRegressor):
+class LinearRegression(LinearLeftOutMixin, UpdatesMixin, LinearRegressor):
     """Ordinary least squares: the line (or plane) with the smallest sum of squared errors.
 
     A drop-in replacement of :class:`sklearn.linear_model.LinearRegression`.  Where columns depend on each
@@ -91,6 +92,7 @@ class LinearRegression(UpdatesMixin, LinearRegressor):
     array([16.])
     """
 
+    _left_out_form = "linear"
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's protocol
         "fit_intercept": ["boolean"],
         "copy_X": ["boolean"],

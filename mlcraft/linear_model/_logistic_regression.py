@@ -25,8 +25,8 @@ from mlcraft.linear_model._labels import (
     class_weights,
     plain_rows,
     refuse_one_class,
-    weighted_by_class,
 )
+from mlcraft.linear_model._left_out import LogisticLeftOutMixin
 from mlcraft.linear_model._linear_classifier import (
     LinearClassifier,
     give_back_array,
@@ -47,7 +47,13 @@ from mlcraft.linear_model._logistic_status import warn_about_logistic
 __all__ = ["LogisticRegression"]
 
 
-class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, CallbackSupportMixin, LinearClassifier):  # type: ignore[misc]  # scikit-learn has no types
+class LogisticRegression(
+    LogisticLeftOutMixin,
+    LogisticInferenceMixin,
+    LogisticInfluenceMixin,
+    CallbackSupportMixin,  # type: ignore[misc]  # scikit-learn has no types
+    LinearClassifier,
+):
     """Logistic regression with an L2 penalty or none; multinomial for three classes and more.
 
     A drop-in replacement of :class:`sklearn.linear_model.LogisticRegression`.  Minimises
@@ -137,6 +143,7 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
     array([[0.5, 0.5]])
     """
 
+    _left_out_form = "logistic"
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 - scikit-learn's protocol
         "penalty": [StrOptions({"l1", "l2", "elasticnet"}), None, Hidden(StrOptions({"deprecated"}))],
         "C": [Interval(Real, 0, None, closed="right")],
@@ -294,13 +301,7 @@ class LogisticRegression(LogisticInferenceMixin, LogisticInfluenceMixin, Callbac
         """
         refuse_one_class(rows.classes)
         refuse_multiclass(self.solver, len(rows.classes))
-        problem = LogisticProblem.of(
-            rows,
-            weighted_by_class(self.class_weight, rows),
-            inverse_penalty=np.inf if self.penalty is None else self.C,
-            fit_intercept=bool(self.fit_intercept),
-            intercept_scaling=self.intercept_scaling if self.solver == "liblinear" else None,
-        )
+        problem = self._problem_of(rows)
         init = starting_values(self, rows) if self.warm_start else None
         if listened:
             self._solve_listened(problem, rows, init)

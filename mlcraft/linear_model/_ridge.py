@@ -19,6 +19,7 @@ from mlcraft._engine.validation import (
     plain_arrays,
 )
 from mlcraft.linear_model._base import LinearEstimator
+from mlcraft.linear_model._left_out import LinearLeftOutMixin
 from mlcraft.linear_model._regressor import LinearRegressor
 from mlcraft.linear_model._ridge_regression import (
     LBFGS_NEEDS_POSITIVE,
@@ -149,7 +150,7 @@ class RidgeEstimator(LinearEstimator):
         return tags
 
 
-class Ridge(UpdatesMixin, LinearRegressor, RidgeEstimator):
+class Ridge(LinearLeftOutMixin, UpdatesMixin, LinearRegressor, RidgeEstimator):
     """Least squares with an L2 penalty: minimises ||y - X b||^2 + alpha ||b||^2.
 
     A drop-in replacement of :class:`sklearn.linear_model.Ridge`.
@@ -209,6 +210,8 @@ class Ridge(UpdatesMixin, LinearRegressor, RidgeEstimator):
     >>> model.coef_.round(9), round(float(model.intercept_), 9)
     (array([1.]), 2.5)
     """
+
+    _left_out_form = "linear"
 
     def __init__(
         self,
