@@ -21,6 +21,7 @@ from mlcraft.uncertainty._tests import Contrast, TestResult, contrast, nested, p
 
 __all__ = [
     "ConditionalCoverage",
+    "ConformalClassifier",
     "Contrast",
     "Covariance",
     "Estimate",
@@ -66,6 +67,7 @@ __all__ = [
 # Where a name that fits do not need is found; imported on first use, so that `import mlcraft` stays quick.
 _LAZY: dict[str, str] = {
     "ConditionalCoverage": "scores",
+    "ConformalClassifier": "conformal",
     "Estimate": "scores",
     "EvidencePath": "posterior",
     "IntervalReport": "scores",

@@ -1,1 +1,5 @@
 """Conformal prediction: intervals and sets that cover new rows as often as asked, whatever the model."""
+
+from mlcraft.uncertainty.conformal._classifier import ConformalClassifier
+
+__all__ = ["ConformalClassifier"]
