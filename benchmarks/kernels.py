@@ -156,12 +156,18 @@ def gram_row(data: Data) -> Row:
     return Row("Gram", data, Work(float(n) * p * p, data.nbytes, data.X.dtype.name), calls)
 
 
+def rows_at(data: Data, coef: Array, loss: str) -> tuple[Any, ...]:
+    """Arguments of one pass over X: value and gradient of a loss at coef and an intercept of 0.5."""
+    point = np.append(coef, 0.5)[None].astype(np.float64)
+    return data.X, (data.y, data.sample_weight, None), point, (loss, 0.0, (0, 0), False)
+
+
 def pass_row(data: Data) -> Row:
     core, twins = importlib.import_module("mlcraft._core"), _twins()
     n, p = data.X.shape
     coef = np.linspace(-1, 1, p).astype(data.X.dtype)
     calls: dict[str, Call] = {
-        "mlcraft": lambda: core.fused_pass(data.X, data.y, coef, 0.5, data.sample_weight),
+        "mlcraft": lambda: core.at_point(*rows_at(data, coef, "squared")),
         "numpy": lambda: numpy_pass(data, coef),
     }
     if twins is not None:
@@ -181,7 +187,7 @@ def logistic_row(data: Data) -> Row:
     n, p = data.X.shape
     coef = np.linspace(-0.1, 0.1, p).astype(data.X.dtype)
     calls: dict[str, Call] = {
-        "mlcraft": lambda: core.fused_pass(data.X, data.y, coef, 0.5, data.sample_weight, "logistic"),
+        "mlcraft": lambda: core.at_point(*rows_at(data, coef, "logistic")),
         "numpy": lambda: numpy_logistic(data, coef),
     }
     stored = data.X.nnz if _is_sparse(data.X) else n * p

@@ -279,14 +279,6 @@ def fold_moments(
     centre: bool = True,
 ) -> list[Moments]: ...
 def elementwise(function: str, x: NDArray[Any]) -> NDArray[Any]: ...
-def fused_pass(
-    x: Any,
-    y: NDArray[Any],
-    coef: ArrayLike,
-    intercept: float = 0.0,
-    sample_weight: NDArray[Any] | None = None,
-    loss: str = "squared",
-) -> tuple[float, NDArray[float64], float]: ...
 def gather_moments(
     x: Any,
     y: NDArray[Any],

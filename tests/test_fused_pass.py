@@ -13,6 +13,13 @@ CSR = {name: make for name, make in SPARSE.items() if name.startswith("csr")}
 every_dtype = pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
 
 
+def fused_pass(X, y, coef, intercept=0.0, weight=None, loss="squared"):
+    """Mean loss, its gradient by coef and by the intercept."""
+    point = np.append(coef, intercept)[None]
+    value, _, gradient = _core.at_point(X, (y, weight, None), point, (loss, 0.0, (0, 0), False))
+    return value, gradient[0, :-1], gradient[0, -1]
+
+
 def problem(n=400, p=6, seed=0):
     random = np.random.default_rng(seed)
     X = random.standard_normal((n, p)) * 10.0 ** np.linspace(-2, 2, p) + np.arange(p)
@@ -36,7 +43,7 @@ def test_pass_on_whole_numbers_is_exact(storage, n, p, weighted, dtype):
     y, weight = random.integers(-4, 5, n).astype(dtype), random.integers(0, 3, n).astype(dtype)
     weight[0] = 1
     w = weight if weighted else None
-    value, gradient, constant = _core.fused_pass((DENSE | SPARSE)[storage](X), y, coef, 2.0, w)
+    value, gradient, constant = fused_pass((DENSE | SPARSE)[storage](X), y, coef, 2.0, w)
     residual = X.astype(float) @ coef + 2 - y
     scaled = residual * (weight if weighted else 1)
     total = weight.sum(dtype=float) if weighted else n
@@ -52,7 +59,7 @@ def test_pass_equals_the_twin(storage, weighted, dtype):
     X, y, weight = (a.astype(dtype) for a in problem())
     w = weight if weighted else None
     coef = np.linspace(-1, 1, 6)
-    found = _core.fused_pass((DENSE | CSR)[storage](X), y, coef, 0.5, w)
+    found = fused_pass((DENSE | CSR)[storage](X), y, coef, 0.5, w)
     expected = squared.value_and_gradient(X, y, coef, 0.5, w)
     for ours, theirs in zip(found, expected, strict=True):
         assert_allclose(ours, theirs, rtol={np.float64: 1e-12, np.float32: 2e-5}[dtype], err_msg=storage)
@@ -62,10 +69,10 @@ def test_pass_equals_the_twin(storage, weighted, dtype):
 def test_gradient_is_the_slope_of_the_value(storage):
     X, y, weight = problem(n=60)
     X, coef, step = (DENSE | CSR)[storage](X), np.linspace(-1, 1, 6), 1e-4
-    _, gradient, constant = _core.fused_pass(X, y, coef, 0.5, weight)
+    _, gradient, constant = fused_pass(X, y, coef, 0.5, weight)
 
     def value(coef, intercept):
-        return _core.fused_pass(X, y, coef, intercept, weight)[0]
+        return fused_pass(X, y, coef, intercept, weight)[0]
 
     for j in range(6):
         move = step * (np.arange(6) == j)
@@ -77,14 +84,14 @@ def test_gradient_is_the_slope_of_the_value(storage):
 def test_pass_checks_its_arguments():
     X, y = np.ones((5, 2)), np.ones(5)
     with pytest.raises(ValueError, match="loss"):
-        _core.fused_pass(X, y, np.ones(2), loss="cubed")
-    with pytest.raises(ValueError, match="coef"):
-        _core.fused_pass(X, y, np.ones(3))
+        fused_pass(X, y, np.ones(2), loss="cubed")
+    with pytest.raises(ValueError, match="number for each column"):
+        fused_pass(X, y, np.ones(3))
     with pytest.raises(ValueError, match="rows"):
-        _core.fused_pass(X, np.ones(4), np.ones(2))
+        fused_pass(X, np.ones(4), np.ones(2))
     with pytest.raises(ValueError, match="sample_weight"):
-        _core.fused_pass(X, y, np.ones(2), 0.0, np.ones(4))
+        fused_pass(X, y, np.ones(2), 0.0, np.ones(4))
     with pytest.raises(TypeError, match="dtype of X"):
-        _core.fused_pass(X, y.astype(np.float32), np.ones(2))
+        fused_pass(X, y.astype(np.float32), np.ones(2))
     with pytest.raises((TypeError, AttributeError)):
-        _core.fused_pass([[1.0, 2.0]], y, np.ones(2))
+        fused_pass([[1.0, 2.0]], y, np.ones(2))

@@ -582,7 +582,7 @@ for index in (np.int32, np.int64):
         calls = {
             "least_squares": lambda: _core.least_squares(fake, y, None, options),
             "moments": lambda: _core.moments(fake, y),
-            "fused_pass": lambda: _core.fused_pass(fake, y, np.ones(3)),
+            "at_point": lambda: _core.at_point(fake, (y, None, None), np.ones((1, 4)), ("squared", 0.0, (0, 0), False)),
             "times": lambda: _core.Matrix(fake).times(np.ones(3)),
         }
         for call in calls:

@@ -1,18 +1,11 @@
 #include "mlcraft/solver/first_order.hpp"
 #include "arrays.hpp"
-#include "mlcraft/solver/smooth_pass.hpp"
 
 namespace mlcraft::bind {
 namespace {
 
 using Options = FirstOrderOptions;
 using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
-template <class Visit>
-auto visit(const py::object& x, Visit&& f) {
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), f);
-    return visit_sparse<CsrMatrix>(x, f);
-}
 
 void check_sizes(const Options& options, Index classes, Index cols) {
     const auto size = [](const auto& v) { return static_cast<Index>(v.size()); };
@@ -36,7 +29,7 @@ FirstOrderSolution fit(const py::object& x, const py::array& y, const py::object
             const py::gil_scoped_acquire hold;
             return py::cast<bool>(py::bool_(callback(iteration, objective, certificate)));
         };
-    return visit(x, [&](const auto& matrix) {
+    const auto run = [&](const auto& matrix) {
         using T = typename std::decay_t<decltype(matrix)>::value_type;
         const Index n = matrix.rows();
         if (n == 0) throw py::value_error("X has no rows");
@@ -52,30 +45,9 @@ FirstOrderSolution fit(const py::object& x, const py::array& y, const py::object
         }
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         return s;
-    });
-}
-
-py::tuple fused_pass(const py::object& x, const py::array& y, const Doubles& coef, double intercept,
-                     const py::object& weight, const std::string& loss) {
-    check_loss(loss);
-    return visit(x, [&](const auto& matrix) {
-        using Matrix = std::decay_t<decltype(matrix)>;
-        using T = typename Matrix::value_type;
-        const SmoothRows<Matrix> rows{matrix,
-                                      vector_view<T>(y, matrix.rows(), "y"),
-                                      vector_view<T>(weight, matrix.rows(), "sample_weight"),
-                                      {},
-                                      find_loss<T>(loss.c_str())};
-        if (coef.size() != matrix.cols()) throw py::value_error("coef needs an element for each column of X");
-        PassSums pass;
-        {
-            const py::gil_scoped_release release;
-            const CallScope scope;
-            pass = smooth_pass(rows, coef.data(), intercept, static_cast<T*>(nullptr), available_threads());
-        }
-        if (!(pass.weight_sum > 0)) throw py::value_error("the weights must have a positive sum");
-        return py::make_tuple(pass.value, to_array<double>(pass.gradient, {matrix.cols()}), pass.intercept_gradient);
-    });
+    };
+    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
+    return visit_sparse<CsrMatrix>(x, run);
 }
 
 }  // namespace
@@ -112,9 +84,6 @@ void register_first_order(py::module_& m) {
     m.def("fit_first_order", &fit, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("offset"),
           py::arg("options"), py::arg("callback") = py::none(),
           "Gradient methods, full-batch and stochastic, for any loss and any penalty with a prox on dense or CSR x.");
-    m.def("fused_pass", &fused_pass, py::arg("x"), py::arg("y"), py::arg("coef"), py::arg("intercept") = 0.0,
-          py::arg("sample_weight") = py::none(), py::arg("loss") = "squared",
-          "Mean loss, its gradient by coef and by the intercept, in one pass over x.");
 }
 
 }  // namespace mlcraft::bind

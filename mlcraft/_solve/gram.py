@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft._engine.first_order import FirstOrderSettings, fit_first_order
+from mlcraft._engine.kernels import slope
 from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.spectrum import one_blas_thread, product
@@ -96,11 +97,12 @@ def run_gram(problem: Problem, settings: FirstOrderSettings, *, tol: float, max_
     coef = np.asarray(fit.coef, dtype=np.float64)
     mean = np.ravel(moments.x_mean) if problem.fit_intercept else np.zeros(p)
     intercept = float(np.ravel(moments.y_mean)[0]) - float(mean @ coef) if problem.fit_intercept else 0.0
-    value, gradient, slope = _core.fused_pass(X, y, coef, intercept, weight)
+    value, at_point = slope(X, y, np.append(coef, intercept), "squared", 0.0, weight, None, True)
+    gradient, constant_slope = at_point[:-1], float(at_point[-1])
     deviation = np.sqrt(np.diagonal(gram))
-    error = gradient - mean * slope - (product(gram, coef) - products)
+    error = gradient - mean * constant_slope - (product(gram, coef) - products)
     scaled = np.divide(np.abs(error), deviation, out=np.zeros(p), where=deviation > 0)
-    rounding = max(float(scaled.max(initial=0.0)), abs(slope)) / spread if spread > 0 else 0.0
+    rounding = max(float(scaled.max(initial=0.0)), abs(constant_slope)) / spread if spread > 0 else 0.0
     certificate = float(fit.certificate) * ratio + rounding
     status = "interrupted" if fit.status == "interrupted" and watch.reason != "max_time" else fit.status
     if fit.status == "interrupted" and watch.reason == "max_time":

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcraft import _core
 from mlcraft._engine.factor import Factor
+from mlcraft._engine.kernels import slope
 from mlcraft._engine.layout import readable
 from mlcraft._engine.least_squares import fit_least_squares
 from mlcraft._solve.outcome import GRADIENT, Outcome
@@ -42,9 +42,9 @@ def run_direct(problem: Problem) -> Outcome:
     )
     coef, intercept = fit.coef.astype(np.float64), np.asarray(fit.intercept, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        value, gradient, constant = _core.fused_pass(X, y, coef, float(intercept), weight)
+        value, slopes = slope(X, y, np.append(coef, intercept), "squared", 0.0, weight, None, True)
         objective = value + (problem.ridge * float(coef @ coef) / 2 if problem.ridge else 0.0)
-        certificate = _certificate(problem, Data(X, y, weight, None, None), fit.factor, coef, gradient, constant)
+        certificate = _certificate(problem, Data(X, y, weight, None, None), fit.factor, coef, slopes[:-1], slopes[-1])
     return Outcome(
         coef,
         intercept,

@@ -1,4 +1,4 @@
-"""What conformal predictors ask before they promise anything: levels, ranks, enough rows, rows that may be exchanged."""
+"""What conformal predictors ask before they promise anything: levels, ranks, rows enough and exchangeable."""
 
 from __future__ import annotations
 

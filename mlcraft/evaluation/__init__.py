@@ -1,0 +1,1 @@
+"""How good a model is: metrics, comparisons and reports that carry their uncertainty."""
