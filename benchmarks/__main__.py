@@ -22,6 +22,7 @@ COMMANDS = {
     "jit": ("jit", "losses written in Python beside the built-in ones, C++ beside Numba kernel by kernel"),
     "sgd": ("sgd", "stochastic gradient descent, epoch for epoch, beside scikit-learn"),
     "drop_ins": ("drop_ins", "quantile and Bayesian regression beside scikit-learn and statsmodels"),
+    "coverage": ("coverage", "intervals and sets on real data: coverage, width and time, beside MAPIE"),
     "solve": ("solve", "mlcraft.solve(solver='auto') to a certificate of 1e-6, beside every single solver"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }

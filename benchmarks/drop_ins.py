@@ -7,6 +7,7 @@ or the largest difference of the coefficients from scikit-learn's, relative to t
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 import sklearn.linear_model
 
 import mlcraft.linear_model
-from benchmarks.table import Table, duration, machine
+from benchmarks.memory import extra_memory, in_fresh_process
+from benchmarks.table import Table, duration, machine, mark
 from benchmarks.timing import time_interleaved
 
 Contestants = dict[str, Callable[[], Any]]
@@ -69,6 +71,40 @@ def bayesian(rows: int, name: str) -> tuple[Contestants, Judge]:
     }, judge
 
 
+def memory_of_quantile(library: str, rows: int, level: float) -> dict[str, float]:
+    """Extra memory of one fit on rows of 20 columns; to be called in a process of its own."""
+    fit = importlib.import_module(f"{library}.linear_model").QuantileRegressor(quantile=level, alpha=0).fit
+    rng = np.random.default_rng(0)
+
+    def data(n: int) -> tuple[Any, Any]:
+        X = np.empty((n, 20))
+        for start in range(0, n, 1000):  # so that making it needs no memory beyond it
+            X[start : start + 1000] = rng.standard_normal((min(1000, n - start), 20))
+        return X, X @ rng.standard_normal(20) + rng.standard_t(3, n)
+
+    fit(*data(2_000))  # libraries, thread pools and work areas that stay
+    X, y = data(rows)
+    return {"extra": extra_memory(lambda: fit(X, y)), "x": float(X.nbytes)}
+
+
+def show_memory(divisor: int) -> None:
+    """Extra memory of quantile regression beside scikit-learn, in a table."""
+    headers = ["quantile regression", "who", "X [MB]", "extra [MB]", "share of X", "at most 2"]
+    table = Table("Extra memory", headers)
+    for who, library, rows in (
+        ("mlcraft", "mlcraft", 100_000 // divisor),
+        ("scikit-learn", "sklearn", 10_000 // divisor),
+    ):
+        for level in (0.5, 0.9):
+            found = in_fresh_process("benchmarks.drop_ins:memory_of_quantile", library, rows, level)
+            if found:
+                share = found["extra"] / found["x"]
+                sizes = [f"{found[key] / 1e6:.1f}" for key in ("x", "extra")]
+                table.rows.append([f"{rows:,} x 20, {level:g}", who, *sizes, f"{share:.2f}", mark(share <= 2)])
+    table.notes.append("Peak of the resident set during the fit less the size just before it, in a fresh process.")
+    table.show()
+
+
 def cases(divisor: int) -> dict[str, tuple[Contestants, Judge]]:
     return {
         f"median {10_000 // divisor:,} x 20": quantile(10_000 // divisor, 0.5),
@@ -80,6 +116,7 @@ def cases(divisor: int) -> dict[str, tuple[Contestants, Judge]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; says whether all works")
+    parser.add_argument("--memory", action="store_true", help="also the memory of quantile regression, 100,000 x 20")
     parser.add_argument("--budget", type=float, default=20.0, metavar="SECONDS", help="to time a case (default 20)")
 
 
@@ -97,4 +134,6 @@ def main(arguments: argparse.Namespace) -> int:
         f"Machine: {machine()}.",
     ]
     table.show()
+    if arguments.memory:
+        show_memory(10 if arguments.quick else 1)
     return 0

@@ -9,7 +9,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,27 +72,33 @@ def measure_here(contestant_name: str, n: int, p: int, options: dict[str, Any]) 
     problem = make_problem(n, p, **options)  # written block by block, so every page of it is resident
     call = contestant.prepare(problem)
     assert call is not None
+    return {"extra": extra_memory(call), "x": float(problem.X.nbytes)}
+
+
+_CHILD = """
+import importlib, json, sys
+module, name = sys.argv[1].split(":")
+print(json.dumps(getattr(importlib.import_module(module), name)(*json.loads(sys.argv[2]))))
+"""
+
+
+def extra_memory(call: Callable[[], Any]) -> float:
+    """Bytes by which the peak rises while `call` runs; to be called in a process of its own."""
     _forget_peak()
     before = _status("VmRSS") or _peak()
     result = call()
     after = _peak()
     del result
-    return {"extra": max(0.0, after - before), "x": float(problem.X.nbytes)}
+    return max(0.0, after - before)
 
 
-_CHILD = """
-import json, sys
-from benchmarks.memory import measure_here
-print(json.dumps(measure_here(*json.loads(sys.argv[1]))))
-"""
-
-
-def _in_fresh_process(*arguments: Any) -> dict[str, float]:
+def in_fresh_process(function: str, *arguments: Any) -> dict[str, float]:
+    """What "module:function" returns for these arguments in a process of its own; {} where it fails."""
     # Freed memory goes back to the system at once; what an earlier step left behind would hide what the
     # fit takes.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, json.dumps(arguments)],
+        [sys.executable, "-c", _CHILD, function, json.dumps(arguments)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -140,7 +146,7 @@ def main(arguments: argparse.Namespace) -> int:
                 continue
             cells, x_bytes, reached = [], 0.0, "-"
             for contestant in contestants:
-                measured = _in_fresh_process(contestant.name, n, p, options)
+                measured = in_fresh_process("benchmarks.memory:measure_here", contestant.name, n, p, options)
                 if not measured:
                     cells.append("-")
                     continue

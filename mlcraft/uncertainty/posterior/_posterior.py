@@ -191,9 +191,7 @@ class LaplacePosterior:
             method = "quadrature" if self._model.binary else "probit"
         if method == "quadrature":
             if not self._model.binary:
-                raise ValueError(
-                    f"method='quadrature' is for two classes, not {len(self.classes)}: use 'sampling'"
-                )
+                raise ValueError(f"method='quadrature' is for two classes, not {len(self.classes)}: use 'sampling'")
             return self._of_two(X)[0]
         return self._by_probit(X)
 
