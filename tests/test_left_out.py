@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -163,6 +165,38 @@ def test_a_class_that_a_fold_lacks_has_probability_zero():
         left_out(LogisticRegression(), X, y, cv=splitter, method="decision_function")
 
 
+@pytest.mark.parametrize("penalty", [0.1, 1.0, np.inf])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_leave_one_out_is_near_refits(classes, penalty):
+    X, y = labels(classes=classes)
+    estimator = LogisticRegression(C=penalty, tol=1e-10)
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(y))
+    weight[3] = 0.0
+    fast = left_out(estimator, X, y, sample_weight=weight, method="predict_proba")
+    slow = left_out(estimator, X, y, sample_weight=weight, method="predict_proba", closed_form=False)
+    assert (fast.form, slow.form) == ("logistic", "refits")
+    full = estimator.fit(X, y, weight)
+    change = np.abs(slow.held_out - full.predict_proba(X)).max()
+    assert np.abs(fast.held_out - slow.held_out).max() < min(0.005, 0.1 * change)
+    assert np.abs(everything(fast, X[:9]) - everything(slow, X[:9])).max() < 0.005
+    np.testing.assert_allclose(fast.held_out, full.loo_proba_(X, y, weight), atol=5e-3)  # large leverages are refitted
+    scores = left_out(estimator, X, y, sample_weight=weight, method="decision_function")
+    logs = np.log(fast.held_out)
+    expected = logs[:, 1] - logs[:, 0] if classes == 2 else logs - logs.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(scores.held_out, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_logistic_rows_of_large_leverage_are_refitted():
+    X, y = labels(60)
+    X[5] *= 12
+    estimator = LogisticRegression(C=np.inf, tol=1e-10)
+    fast = left_out(estimator, X, y, method="predict_proba")
+    others = np.arange(60) != 5
+    model = clone(estimator).fit(X[others], y[others])
+    np.testing.assert_allclose(fast.held_out[5], model.predict_proba(X[5:6])[0], rtol=1e-7)
+    np.testing.assert_allclose(everything(fast, X)[:, 5], model.predict_proba(X), rtol=1e-7)
+
+
 # ---------------------------------------------------------------- any estimator
 
 
@@ -247,6 +281,15 @@ def test_steps_that_do_not_see_y_are_fitted_once():
     assert (refitted.form, refitted.remark) == ("refits", "")
     with pytest.raises(NotFittedError):
         pipe.predict(X)
+
+
+@pytest.mark.parametrize("cv", ["loo", 3, "bootstrap"])
+@pytest.mark.parametrize("closed_form", ["auto", False])
+def test_pickles(cv, closed_form):
+    X, y, _ = rows(20)
+    left = left_out(make_pipeline(StandardScaler(), Ridge()), X, y, cv=cv, closed_form=closed_form)
+    again = pickle.loads(pickle.dumps(left))
+    np.testing.assert_array_equal(everything(again, X), everything(left, X))
 
 
 class Subclass(Ridge):

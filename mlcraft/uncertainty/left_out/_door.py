@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from mlcraft.uncertainty.left_out._folds import LinearFolds
 from mlcraft.uncertainty.left_out._linear import LinearLeaveOneOut, has_linear_form
+from mlcraft.uncertainty.left_out._logistic import LogisticLeaveOneOut
 from mlcraft.uncertainty.left_out._problem import Problem, last_step, unsupervised_steps
 from mlcraft.uncertainty.left_out._protocol import LeftOut
 from mlcraft.uncertainty.left_out._refits import Refits, Resampled
@@ -163,12 +164,16 @@ def _closed(problem: Problem, by_row: bool, train: Sequence[Rows], test: Sequenc
     """Return what follows from the fit to all rows; None where that takes refits."""
     full = problem.fit()
     last = last_step(full)
-    transform = _transform(full)
+    transform = EarlierSteps(full)
     X = transform(problem.X)
     remark = KEPT_STEPS if isinstance(full, Pipeline) and len(full.steps) > 1 else ""
     form = type(last)._left_out_form
     if by_row:
-        if form != "linear" or not has_linear_form(last):
+        if form == "logistic":
+            return LogisticLeaveOneOut(
+                full, last, transform, X, problem.y, problem.sample_weight, problem.method, remark
+            )
+        if not has_linear_form(last):
             return None
         return LinearLeaveOneOut(full, last, transform, X, problem.y, problem.sample_weight, remark)
     n = problem.n_samples
@@ -180,20 +185,28 @@ def _closed(problem: Problem, by_row: bool, train: Sequence[Rows], test: Sequenc
     return LinearFolds(full, last, transform, X, test, fits, problem.method, remark)
 
 
-def _transform(full: Any) -> Any:
-    """Return the function that takes X to what the last step was fitted on."""
-    steps = []
-    while isinstance(full, Pipeline):
-        if len(full.steps) > 1:
-            steps.append(full[:-1])
-        full = full.steps[-1][1]
+class EarlierSteps:
+    """
+    Takes X to what the last step of a Pipeline was fitted on.
 
-    def transform(X: Any) -> Any:
-        for step in steps:
+    Parameters
+    ----------
+    full : object
+        Fitted; what is not a Pipeline has no earlier steps.
+    """
+
+    def __init__(self, full: Any) -> None:
+        self._steps: list[Any] = []
+        while isinstance(full, Pipeline):
+            if len(full.steps) > 1:
+                self._steps.append(full[:-1])
+            full = full.steps[-1][1]
+
+    def __call__(self, X: Any) -> Any:
+        """Return X after the earlier steps."""
+        for step in self._steps:
             X = step.transform(X)
         return X
-
-    return transform
 
 
 def _resampled(problem: Problem, n_resamples: int, aggregate: str, random: Any, groups: Any) -> LeftOut:
