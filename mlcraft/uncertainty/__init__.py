@@ -22,6 +22,7 @@ from mlcraft.uncertainty._tests import Contrast, TestResult, contrast, nested, p
 __all__ = [
     "ConditionalCoverage",
     "ConformalClassifier",
+    "ConformalRegressor",
     "Contrast",
     "Covariance",
     "Estimate",
@@ -71,6 +72,7 @@ __all__ = [
 _LAZY: dict[str, str] = {
     "ConditionalCoverage": "scores",
     "ConformalClassifier": "conformal",
+    "ConformalRegressor": "conformal",
     "Estimate": "scores",
     "EvidencePath": "posterior",
     "Flip": "_flips",

@@ -1,5 +1,6 @@
 """Conformal prediction: intervals and sets that cover new rows as often as asked, whatever the model."""
 
 from mlcraft.uncertainty.conformal._classifier import ConformalClassifier
+from mlcraft.uncertainty.conformal._regressor import ConformalRegressor
 
-__all__ = ["ConformalClassifier"]
+__all__ = ["ConformalClassifier", "ConformalRegressor"]

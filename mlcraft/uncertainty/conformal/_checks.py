@@ -139,7 +139,7 @@ def warn_about_exchangeability(X: Any, y: Any, part: NDArray[Any]) -> None:
             ExchangeabilityWarning,
         )
     hashes = row_hashes(X, y)
-    if hashes is None:
+    if hashes is None or len(hashes) == 0:
         return
     repeated = _repeated_across(hashes, part)
     count = int(repeated.sum())
@@ -153,7 +153,7 @@ def warn_about_exchangeability(X: Any, y: Any, part: NDArray[Any]) -> None:
 
 
 def _times_in_order(X: Any) -> str | None:
-    index = getattr(X, "index", None)
+    index: Any = getattr(X, "index", None)
     name = str(getattr(index, "dtype", ""))
     if not name.startswith(("datetime64", "period")) or len(index) < 2 or not index.is_monotonic_increasing:
         return None
@@ -194,8 +194,15 @@ def row_hashes(X: Any, y: Any = None) -> NDArray[np.uint64] | None:
 def _words(column: NDArray[Any]) -> NDArray[np.uint64]:
     if column.dtype.kind in "fiub":
         return (column.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 and 0.0 are equal
-    values = (hash(value) & 0xFFFFFFFFFFFFFFFF for value in column.tolist())
+    values = (_hash(value) & 0xFFFFFFFFFFFFFFFF for value in column.tolist())
     return np.fromiter(values, dtype=np.uint64, count=len(column))
+
+
+def _hash(value: Any) -> int:
+    try:
+        return hash(value)
+    except TypeError:  # the estimator will say what it thinks of lists and the like
+        return hash(repr(value))
 
 
 def _repeated_across(hashes: NDArray[np.uint64], part: NDArray[Any]) -> NDArray[np.bool_]:
