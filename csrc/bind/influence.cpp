@@ -2,6 +2,7 @@
 #include "mlcraft/matrix/rows.hpp"
 #include "mlcraft/moments/dual.hpp"
 #include "mlcraft/stats/leverage.hpp"
+#include "mlcraft/stats/resampled_sums.hpp"
 
 namespace mlcraft::bind {
 namespace {
@@ -78,6 +79,50 @@ py::array_t<double> row_gram(const py::object& x, const Doubles& root_weight, co
     return to_array<double>(gram, {n, n});
 }
 
+using Indices = py::array_t<Index, py::array::c_style | py::array::forcecast>;
+// See Resampling: kind, seed, unit of each row, units by stratum (either may be empty), where each stratum starts.
+using Plan = std::tuple<int, std::uint64_t, Indices, Indices, Indices>;
+// See ResampledProblem: mean, root, constant, y, sample_weight, offset, delta (may be empty), loss and its parameter.
+using Fit = std::tuple<Doubles, Doubles, bool, Doubles, Doubles, Doubles, Doubles, std::string, double>;
+
+Resampling resampling_of(const Plan& plan, Index rows) {
+    const auto& [kind, seed, unit, order, start] = plan;
+    const Index strata = start.size() - 1, units = start.at(strata);
+    if ((unit.size() ? unit.size() : units) != rows) throw py::value_error("the plan is for another number of rows");
+    return {static_cast<ResampleKind>(kind),       seed,         rows,  units, unit.size() ? unit.data() : nullptr,
+            order.size() ? order.data() : nullptr, start.data(), strata};
+}
+
+Doubles weights_of_rows(Index rows, const Plan& plan, Index first, Index count) {
+    Doubles out({count, rows});
+    raise_if_interrupted(
+        resample_weights(resampling_of(plan, rows), first, count, out.mutable_data(), available_threads()));
+    return out;
+}
+
+py::tuple sums_of_resamples(const py::object& x, const Fit& fit, const Plan& plan, Index first, Index count,
+                            const std::string& wanted) {
+    const auto& [mean, root, constant, y, weight, offset, delta, loss, parameter] = fit;
+    const auto shape = py::cast<std::pair<Index, Index>>(x.attr("shape"));
+    const Whitener whitener = whitener_of(root, mean, shape);
+    const Index width = whitener.rank + constant, n = shape.first, targets = y.shape(0);
+    if (y.size() != n * targets || weight.size() != n || offset.size() != n || delta.size() % (count * width) != 0)
+        throw py::value_error("the arrays of the fit do not fit X or the number of resamples");
+    check_loss(loss, true);
+    const bool score = wanted.find('s') != std::string::npos, squared = wanted.find('m') != std::string::npos;
+    const bool gram = squared || wanted.find('g') != std::string::npos;
+    Doubles grams({gram ? count : 0, width, width}), scores({score ? count : 0, targets, width});
+    const ResampledSums out{gram ? grams.mutable_data() : nullptr, score ? scores.mutable_data() : nullptr, squared};
+    Status status = Status::converged;
+    with_rows(x, py::none(), count * (gram ? width : 4), [&](const RowSource& rows, int threads) {
+        status = resampled_sums({rows, whitener, constant, find_loss<double>(loss.c_str()), parameter, targets,
+                                 y.data(), weight.data(), offset.data(), delta.size() ? delta.data() : nullptr},
+                                resampling_of(plan, n), first, count, out, threads);
+    });
+    raise_if_interrupted(status);
+    return py::make_tuple(grams, scores);
+}
+
 }  // namespace
 
 void register_influence(py::module_& m) {
@@ -88,6 +133,9 @@ void register_influence(py::module_& m) {
           "root'D'WD root for D = x - mean, the weighted sums of D by column, and the sum of the weights.");
     m.def("row_gram", &row_gram, py::arg("x"), py::arg("root_weight"), py::arg("mean"),
           "The products of all pairs of rows of root_weight (x - mean).");
+    m.def("resample_weights", &weights_of_rows, py::arg("rows"), py::arg("plan"), py::arg("first"), py::arg("count"));
+    m.def("resampled_sums", &sums_of_resamples, py::arg("x"), py::arg("fit"), py::arg("plan"), py::arg("first"),
+          py::arg("count"), py::arg("wanted"), "Grams (g, or m: of squared scores) and scores (s) of resamples.");
 }
 
 }  // namespace mlcraft::bind

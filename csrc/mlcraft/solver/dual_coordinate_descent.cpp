@@ -1,8 +1,8 @@
 #include "mlcraft/solver/dual_coordinate_descent.hpp"
 
+#include "mlcraft/core/random_bits.hpp"
 #include "mlcraft/matrix/csr.hpp"
 #include "mlcraft/matrix/dense.hpp"
-#include "mlcraft/solver/random_bits.hpp"
 
 namespace mlcraft {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "mlcraft/core/random_bits.hpp"
 #include "mlcraft/solver/descent_problem.hpp"
-#include "mlcraft/solver/random_bits.hpp"
 
 namespace mlcraft {
 

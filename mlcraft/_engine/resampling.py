@@ -1,0 +1,455 @@
+"""Resamples of the rows and fits to many of them at once: the door to the compiled kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from mlcraft import _core
+from mlcraft._engine.layout import readable
+from mlcraft._engine.least_squares import fit_least_squares
+from mlcraft._engine.spectrum import one_blas_thread
+
+__all__ = [
+    "Basis",
+    "LinearStart",
+    "ResamplePlan",
+    "Resamples",
+    "plan_of",
+    "resample_weights",
+    "resampled_grams",
+    "resampled_least_squares",
+    "resampled_sums",
+    "seed_of",
+    "solve_many",
+]
+
+Doubles = NDArray[np.float64]
+KINDS = ("pairs", "poisson", "bayesian", "draws", "rademacher", "mammen", "webb")  # as the compiled core counts them
+NO_ROWS = np.empty(0, dtype=np.intp)
+NOTHING = np.empty(0)
+SINGULAR = 1e-9  # pivot of a resample's cross-products, relative to those of all rows, below which it is degenerate
+MOST_ELEMENTS = 1 << 22  # of the Gram matrices of one call
+
+
+@dataclass(frozen=True, slots=True)
+class ResamplePlan:
+    """
+    What is drawn, and with which seed: resample r is a function of these and of r alone.
+
+    Attributes
+    ----------
+    kind : str
+        "pairs", "poisson", "bayesian": weights; "draws": numbers of rows; "rademacher", "mammen", "webb": multipliers.
+    seed : int
+    n_samples : int
+    unit : ndarray of intp of shape (n_samples,)
+        Cluster of each row; empty where rows are drawn.
+    order : ndarray of intp of shape (n_units,)
+        Units stratum by stratum; empty: in their order.
+    start : ndarray of intp of shape (n_strata + 1,)
+        Where each stratum begins in `order`, and the last one ends.
+    """
+
+    kind: str
+    seed: int
+    n_samples: int
+    unit: NDArray[np.intp]
+    order: NDArray[np.intp]
+    start: NDArray[np.intp]
+
+    @property
+    def n_units(self) -> int:
+        """Number of rows or clusters that are drawn."""
+        return int(self.start[-1])
+
+    def of_kind(self, kind: str) -> ResamplePlan:
+        """Return the same plan for another kind."""
+        return ResamplePlan(kind, self.seed, self.n_samples, self.unit, self.order, self.start)
+
+    def _for_core(self) -> tuple[Any, ...]:
+        return KINDS.index(self.kind), self.seed, self.unit, self.order, self.start
+
+
+def seed_of(random_state: Any) -> int:
+    """
+    Draw a seed of 62 bits.
+
+    Parameters
+    ----------
+    random_state : int, RandomState, Generator or None
+        An integer is used as it is, whatever its size.
+
+    Returns
+    -------
+    int
+    """
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(1 << 62))
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        check_random_state(random_state)  # refuses negative and too large ones
+        return int(random_state)
+    high, low = check_random_state(random_state).randint(1 << 31, size=2, dtype=np.int64)
+    return int(high) << 31 | int(low)
+
+
+def plan_of(
+    kind: str, n_samples: int, *, seed: int, clusters: ArrayLike | None = None, strata: ArrayLike | None = None
+) -> ResamplePlan:
+    """
+    Lay out what is drawn.
+
+    Parameters
+    ----------
+    kind : str
+        See `ResamplePlan`.
+    n_samples : int
+    seed : int
+    clusters : array-like of shape (n_samples,), optional
+        Rows of one cluster are drawn together, and have one multiplier.
+    strata : array-like of shape (n_samples,), optional
+        Rows, or clusters, are drawn within each stratum, as many as it has.
+
+    Returns
+    -------
+    ResamplePlan
+
+    Raises
+    ------
+    ValueError
+        If an array does not fit, or a cluster lies in several strata.
+    """
+    unit, n_units = NO_ROWS, n_samples
+    if clusters is not None:
+        unit = _codes(clusters, n_samples, "groups")
+        n_units = int(unit.max()) + 1
+    order, start = NO_ROWS, np.array([0, n_units], dtype=np.intp)
+    if strata is not None:
+        stratum = _codes(strata, n_samples, "strata")
+        if len(unit):
+            of_unit = np.empty(n_units, dtype=np.intp)
+            of_unit[unit] = stratum
+            if (of_unit[unit] != stratum).any():
+                row = int(np.flatnonzero(of_unit[unit] != stratum)[0])
+                raise ValueError(
+                    f"groups must lie within strata: that of row {row} has rows in several strata. Draw either without "
+                    "strata, or from groups that are parts of one."
+                )
+            stratum = of_unit
+        order = np.argsort(stratum, kind="stable")
+        start = np.concatenate([[0], np.cumsum(np.bincount(stratum))]).astype(np.intp)
+    return ResamplePlan(kind, seed, n_samples, unit, order, start)
+
+
+def _codes(labels: ArrayLike, n_samples: int, name: str) -> NDArray[np.intp]:
+    labels = np.asarray(labels)
+    if labels.shape != (n_samples,):
+        raise ValueError(f"{name} must hold one label for each of the {n_samples} rows, got shape {labels.shape}")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError(f"{name} holds NaN or infinity; give such rows a label of their own")
+    codes: NDArray[np.intp] = np.unique(labels, return_inverse=True)[1].astype(np.intp)
+    return codes
+
+
+def resample_weights(plan: ResamplePlan, first: int, count: int) -> Doubles:
+    """
+    Return how much each row counts in resamples `first`, `first` + 1, ...
+
+    Parameters
+    ----------
+    plan : ResamplePlan
+    first, count : int
+
+    Returns
+    -------
+    ndarray of shape (count, n_samples)
+        Weights, or for "draws" numbers of rows, or multipliers.
+    """
+    return _core.resample_weights(plan.n_samples, plan._for_core(), first, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """
+    Columns in which sums are taken, z = [1, root'(x - mean)]: well conditioned where ``root root'`` inverts the Gram.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+    root : ndarray of shape (n_features, rank)
+    constant : bool
+    """
+
+    mean: Doubles
+    root: Doubles
+    constant: bool
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.root.shape[1]) + self.constant
+
+    def coefficients(self, delta: Doubles) -> tuple[Doubles, Doubles]:
+        """Return what steps of shape (..., width) are to coefficients (..., n_features) and intercepts (...)."""
+        coef = delta[..., int(self.constant) :] @ self.root.T
+        return coef, delta[..., 0] - coef @ self.mean if self.constant else np.zeros(delta.shape[:-1])
+
+    def steps(self, coef: Doubles) -> Doubles:
+        """Return ``coef @ root`` with a zero for the constant: of a linear form, seen in these columns."""
+        inner = coef @ self.root
+        return np.concatenate([np.zeros((*inner.shape[:-1], 1)), inner], axis=-1) if self.constant else inner
+
+    def ridge(self) -> Doubles:
+        """Return the squared size of coefficients as a matrix of these columns."""
+        matrix = np.zeros((self.width, self.width))
+        k = int(self.constant)
+        matrix[k:, k:] = self.root.T @ self.root
+        return matrix
+
+
+def resampled_sums(
+    X: Any,
+    y: Doubles,
+    basis: Basis,
+    plan: ResamplePlan,
+    first: int,
+    count: int,
+    *,
+    loss: str = "squared",
+    sample_weight: Doubles | None = None,
+    offset: Doubles | None = None,
+    delta: Doubles | None = None,
+    wanted: str = "gs",
+) -> tuple[Doubles, Doubles]:
+    """
+    Sum what a Newton step needs for resamples `first`, `first` + 1, ...
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_targets, n_samples)
+    basis : Basis
+    plan : ResamplePlan
+    first, count : int
+    loss : str, default="squared"
+        A smooth loss.
+    sample_weight, offset : ndarray of shape (n_samples,), optional
+    delta : ndarray of shape (count, width), optional
+        Where each resample stands, beyond the offset; one target only.
+    wanted : str, default="gs"
+        g: sums of ``weight l'' z z'``; m: of ``(l')^2 z z'``; s: of ``l' z``.
+
+    Returns
+    -------
+    gram : ndarray of shape (count, width, width)
+    score : ndarray of shape (count, n_targets, width)
+        Empty where not wanted.
+    """
+    n = X.shape[0]
+    weight = np.ones(n) if sample_weight is None else sample_weight
+    offset = np.zeros(n) if offset is None else offset
+    delta = NOTHING if delta is None else delta
+    fit = (basis.mean, basis.root, basis.constant, y, weight, offset, delta, loss, 0.0)
+    return _core.resampled_sums(X, fit, plan._for_core(), first, count, wanted)
+
+
+def resampled_grams(
+    X: Any,
+    y: Doubles,
+    plan: ResamplePlan,
+    first: int,
+    count: int,
+    *,
+    sample_weight: Doubles | None = None,
+    mean: Doubles | None = None,
+) -> Doubles:
+    """
+    Return the weighted cross-products of [1, x - mean, y] in resamples `first`, `first` + 1, ...
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    plan : ResamplePlan
+    first, count : int
+    sample_weight : ndarray of shape (n_samples,), optional
+    mean : ndarray of shape (n_features,), optional
+        Default: zeros.
+
+    Returns
+    -------
+    ndarray of shape (count, n_features + 2, n_features + 2)
+    """
+    rows = np.column_stack([X, y])
+    shift = np.zeros(rows.shape[1])
+    if mean is not None:
+        shift[:-1] = mean
+    basis = Basis(shift, np.eye(rows.shape[1]), True)
+    nothing = np.zeros((1, len(rows)))
+    return resampled_sums(rows, nothing, basis, plan, first, count, sample_weight=sample_weight, wanted="g")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LinearStart:
+    """
+    A least-squares fit to all rows, from which those to resamples are steps.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_targets, n_features)
+    intercept : ndarray of shape (n_targets,)
+    basis : Basis
+    alpha : ndarray of shape (n_targets,)
+        Ridge penalties.
+    """
+
+    coef: Doubles
+    intercept: Doubles
+    basis: Basis
+    alpha: Doubles
+
+
+@dataclass(slots=True)
+class Resamples:
+    """
+    Fits to resamples.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (count, n_targets, n_features)
+    intercept : ndarray of shape (count, n_targets)
+    degenerate : ndarray of bool of shape (count,)
+        Where rows drawn did not determine the coefficients: those of least norm are given.
+    delta : ndarray of shape (count, n_targets, width)
+        Steps from the start in its basis; NaN where degenerate.
+    gram : ndarray of shape (count, width, width)
+        Sums of ``weight z z'``, without penalty.
+    """
+
+    coef: Doubles
+    intercept: Doubles
+    degenerate: NDArray[np.bool_]
+    delta: Doubles
+    gram: Doubles
+
+
+@one_blas_thread()
+def solve_many(matrices: Doubles, right: Doubles) -> tuple[Doubles, NDArray[np.bool_]]:
+    """
+    Solve many small symmetric positive definite systems.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (count, width, width)
+    right : ndarray of shape (count, width, n_sides)
+
+    Returns
+    -------
+    solution : ndarray of shape (count, width, n_sides)
+        NaN where the matrix is nearly singular.
+    singular : ndarray of bool of shape (count,)
+    """
+    sizes = np.einsum("bjj->bj", matrices)
+    singular = ~np.isfinite(matrices).all(axis=(1, 2)) | (sizes <= 0).any(axis=1)
+    pivots = np.ones_like(sizes)
+    good = np.flatnonzero(~singular)
+    try:
+        pivots[good] = np.einsum("bjj->bj", np.linalg.cholesky(matrices[good]))
+    except np.linalg.LinAlgError:
+        for b in good:
+            try:
+                pivots[b] = np.diagonal(np.linalg.cholesky(matrices[b]))
+            except np.linalg.LinAlgError:
+                pivots[b] = 0.0
+    typical = np.median(sizes[good], axis=0) if len(good) else np.ones(sizes.shape[1])
+    singular |= (pivots**2 < SINGULAR * typical).any(axis=1)
+    solution = np.full(right.shape, np.nan)
+    good = np.flatnonzero(~singular)
+    solution[good] = np.linalg.solve(matrices[good], right[good])
+    return solution, singular
+
+
+def resampled_least_squares(
+    X: Any,
+    y: Doubles,
+    start: LinearStart,
+    plan: ResamplePlan,
+    first: int,
+    count: int,
+    *,
+    sample_weight: Doubles | None = None,
+) -> Resamples:
+    """
+    Fit least squares or ridge to resamples `first`, `first` + 1, ... of the rows.
+
+    The sums are taken of residuals, in a basis where the cross-products of all rows are the identity: the steps carry
+    the rounding of a well-conditioned problem whatever the columns are.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        With more rows than columns.
+    y : ndarray of shape (n_samples, n_targets)
+    start : LinearStart
+    plan : ResamplePlan
+    first, count : int
+    sample_weight : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    Resamples
+    """
+    X, y = readable(X, y)
+    residual = np.ascontiguousarray((y - (X @ start.coef.T + start.intercept)).T, dtype=np.float64)
+    basis = start.basis
+    k, width, targets = int(basis.constant), basis.width, len(start.coef)
+    found = Resamples(
+        np.empty((count, targets, X.shape[1])),
+        np.empty((count, targets)),
+        np.zeros(count, dtype=bool),
+        np.empty((count, targets, width)),
+        np.empty((count, width, width)),
+    )
+    ridge, pull = basis.ridge(), basis.steps(start.coef)
+    at_once = max(1, MOST_ELEMENTS // width**2)
+    for begin in range(0, count, at_once):
+        part = slice(begin, min(begin + at_once, count))
+        gram, score = resampled_sums(
+            X, residual, basis, plan, first + begin, part.stop - begin, sample_weight=sample_weight
+        )
+        found.gram[part] = gram
+        for alpha in dict.fromkeys(start.alpha.tolist()):
+            mine = np.flatnonzero(start.alpha == alpha)
+            right = -score[:, mine] - alpha * pull[mine]
+            solved, singular = solve_many(gram + alpha * ridge if alpha else gram, right.transpose(0, 2, 1))
+            found.delta[part, mine] = solved.transpose(0, 2, 1)
+            found.degenerate[part] |= singular
+    coef, intercept = basis.coefficients(found.delta)
+    np.add(start.coef, coef, out=found.coef)
+    np.add(start.intercept, intercept, out=found.intercept)
+    for b in np.flatnonzero(found.degenerate):
+        _refit(X, y, start, resample_weights(plan, first + int(b), 1)[0], sample_weight, k > 0, found, int(b))
+    return found
+
+
+def _refit(
+    X: Any,
+    y: Doubles,
+    start: LinearStart,
+    weight: Doubles,
+    sample_weight: Doubles | None,
+    fit_intercept: bool,
+    found: Resamples,
+    b: int,
+) -> None:
+    """Fit one resample from its rows: columns that depend on each other get the solution of least norm."""
+    weight = (weight if sample_weight is None else weight * sample_weight).astype(X.dtype)
+    for t, alpha in enumerate(start.alpha):
+        fit = fit_least_squares(
+            X, y[:, t].astype(X.dtype), alpha=float(alpha), sample_weight=weight, fit_intercept=fit_intercept
+        )
+        found.coef[b, t], found.intercept[b, t] = fit.coef, fit.intercept
