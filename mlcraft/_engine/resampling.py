@@ -1,4 +1,4 @@
-"""Resamples of the rows and fits to many of them at once: the door to the compiled kernels."""
+"""Resamples of the rows, and sums over the rows of many of them at once: the door to the compiled kernels."""
 
 from __future__ import annotations
 
@@ -10,30 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from mlcraft import _core
-from mlcraft._engine.layout import readable
-from mlcraft._engine.least_squares import fit_least_squares
-from mlcraft._engine.spectrum import one_blas_thread
 
 __all__ = [
     "Basis",
-    "LinearStart",
     "ResamplePlan",
-    "Resamples",
     "plan_of",
     "resample_weights",
     "resampled_grams",
-    "resampled_least_squares",
     "resampled_sums",
     "seed_of",
-    "solve_many",
 ]
 
 Doubles = NDArray[np.float64]
 KINDS = ("pairs", "poisson", "bayesian", "draws", "rademacher", "mammen", "webb")  # as the compiled core counts them
 NO_ROWS = np.empty(0, dtype=np.intp)
 NOTHING = np.empty(0)
-SINGULAR = 1e-9  # pivot of a resample's cross-products, relative to those of all rows, below which it is degenerate
-MOST_ELEMENTS = 1 << 22  # of the Gram matrices of one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +189,11 @@ class Basis:
         coef = delta[..., int(self.constant) :] @ self.root.T
         return coef, delta[..., 0] - coef @ self.mean if self.constant else np.zeros(delta.shape[:-1])
 
+    def delta(self, coef: Doubles, intercept: float) -> Doubles:
+        """Return the step of shape (width,) that changes coefficients and intercept by these; root must be square."""
+        inner = np.linalg.solve(self.root, coef)
+        return np.append(intercept + coef @ self.mean, inner) if self.constant else np.asarray(inner)
+
     def steps(self, coef: Doubles) -> Doubles:
         """Return ``coef @ root`` with a zero for the constant: of a linear form, seen in these columns."""
         inner = coef @ self.root
@@ -291,165 +287,3 @@ def resampled_grams(
     basis = Basis(shift, np.eye(rows.shape[1]), True)
     nothing = np.zeros((1, len(rows)))
     return resampled_sums(rows, nothing, basis, plan, first, count, sample_weight=sample_weight, wanted="g")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class LinearStart:
-    """
-    A least-squares fit to all rows, from which those to resamples are steps.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (n_targets, n_features)
-    intercept : ndarray of shape (n_targets,)
-    basis : Basis
-    alpha : ndarray of shape (n_targets,)
-        Ridge penalties.
-    """
-
-    coef: Doubles
-    intercept: Doubles
-    basis: Basis
-    alpha: Doubles
-
-
-@dataclass(slots=True)
-class Resamples:
-    """
-    Fits to resamples.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (count, n_targets, n_features)
-    intercept : ndarray of shape (count, n_targets)
-    degenerate : ndarray of bool of shape (count,)
-        Where rows drawn did not determine the coefficients: those of least norm are given.
-    delta : ndarray of shape (count, n_targets, width)
-        Steps from the start in its basis; NaN where degenerate.
-    gram : ndarray of shape (count, width, width)
-        Sums of ``weight z z'``, without penalty.
-    """
-
-    coef: Doubles
-    intercept: Doubles
-    degenerate: NDArray[np.bool_]
-    delta: Doubles
-    gram: Doubles
-
-
-@one_blas_thread()
-def solve_many(matrices: Doubles, right: Doubles) -> tuple[Doubles, NDArray[np.bool_]]:
-    """
-    Solve many small symmetric positive definite systems.
-
-    Parameters
-    ----------
-    matrices : ndarray of shape (count, width, width)
-    right : ndarray of shape (count, width, n_sides)
-
-    Returns
-    -------
-    solution : ndarray of shape (count, width, n_sides)
-        NaN where the matrix is nearly singular.
-    singular : ndarray of bool of shape (count,)
-    """
-    sizes = np.einsum("bjj->bj", matrices)
-    singular = ~np.isfinite(matrices).all(axis=(1, 2)) | (sizes <= 0).any(axis=1)
-    pivots = np.ones_like(sizes)
-    good = np.flatnonzero(~singular)
-    try:
-        pivots[good] = np.einsum("bjj->bj", np.linalg.cholesky(matrices[good]))
-    except np.linalg.LinAlgError:
-        for b in good:
-            try:
-                pivots[b] = np.diagonal(np.linalg.cholesky(matrices[b]))
-            except np.linalg.LinAlgError:
-                pivots[b] = 0.0
-    typical = np.median(sizes[good], axis=0) if len(good) else np.ones(sizes.shape[1])
-    singular |= (pivots**2 < SINGULAR * typical).any(axis=1)
-    solution = np.full(right.shape, np.nan)
-    good = np.flatnonzero(~singular)
-    solution[good] = np.linalg.solve(matrices[good], right[good])
-    return solution, singular
-
-
-def resampled_least_squares(
-    X: Any,
-    y: Doubles,
-    start: LinearStart,
-    plan: ResamplePlan,
-    first: int,
-    count: int,
-    *,
-    sample_weight: Doubles | None = None,
-) -> Resamples:
-    """
-    Fit least squares or ridge to resamples `first`, `first` + 1, ... of the rows.
-
-    The sums are taken of residuals, in a basis where the cross-products of all rows are the identity: the steps carry
-    the rounding of a well-conditioned problem whatever the columns are.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        With more rows than columns.
-    y : ndarray of shape (n_samples, n_targets)
-    start : LinearStart
-    plan : ResamplePlan
-    first, count : int
-    sample_weight : ndarray of shape (n_samples,), optional
-
-    Returns
-    -------
-    Resamples
-    """
-    X, y = readable(X, y)
-    residual = np.ascontiguousarray((y - (X @ start.coef.T + start.intercept)).T, dtype=np.float64)
-    basis = start.basis
-    k, width, targets = int(basis.constant), basis.width, len(start.coef)
-    found = Resamples(
-        np.empty((count, targets, X.shape[1])),
-        np.empty((count, targets)),
-        np.zeros(count, dtype=bool),
-        np.empty((count, targets, width)),
-        np.empty((count, width, width)),
-    )
-    ridge, pull = basis.ridge(), basis.steps(start.coef)
-    at_once = max(1, MOST_ELEMENTS // width**2)
-    for begin in range(0, count, at_once):
-        part = slice(begin, min(begin + at_once, count))
-        gram, score = resampled_sums(
-            X, residual, basis, plan, first + begin, part.stop - begin, sample_weight=sample_weight
-        )
-        found.gram[part] = gram
-        for alpha in dict.fromkeys(start.alpha.tolist()):
-            mine = np.flatnonzero(start.alpha == alpha)
-            right = -score[:, mine] - alpha * pull[mine]
-            solved, singular = solve_many(gram + alpha * ridge if alpha else gram, right.transpose(0, 2, 1))
-            found.delta[part, mine] = solved.transpose(0, 2, 1)
-            found.degenerate[part] |= singular
-    coef, intercept = basis.coefficients(found.delta)
-    np.add(start.coef, coef, out=found.coef)
-    np.add(start.intercept, intercept, out=found.intercept)
-    for b in np.flatnonzero(found.degenerate):
-        _refit(X, y, start, resample_weights(plan, first + int(b), 1)[0], sample_weight, k > 0, found, int(b))
-    return found
-
-
-def _refit(
-    X: Any,
-    y: Doubles,
-    start: LinearStart,
-    weight: Doubles,
-    sample_weight: Doubles | None,
-    fit_intercept: bool,
-    found: Resamples,
-    b: int,
-) -> None:
-    """Fit one resample from its rows: columns that depend on each other get the solution of least norm."""
-    weight = (weight if sample_weight is None else weight * sample_weight).astype(X.dtype)
-    for t, alpha in enumerate(start.alpha):
-        fit = fit_least_squares(
-            X, y[:, t].astype(X.dtype), alpha=float(alpha), sample_weight=weight, fit_intercept=fit_intercept
-        )
-        found.coef[b, t], found.intercept[b, t] = fit.coef, fit.intercept
