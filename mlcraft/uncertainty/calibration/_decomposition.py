@@ -284,7 +284,7 @@ def log_loss_decomposition(
     >>> print(found.score)
     log loss 0.5697 [0.45, 0.6894]
     >>> print(found.reliability)
-    reliability 0.01404 [0, 0.0502]
+    reliability 0.01408 [0, 0.04903]
     """
     codes, p, weight = table_of(y_true, y_prob, None, pos_label, sample_weight)
     if p.shape[1] > 2:
