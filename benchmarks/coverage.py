@@ -120,7 +120,7 @@ def _cells(found: Found, error: float) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="3 splits of 200 rows; says whether all works")
     parser.add_argument("--splits", type=int, default=20, metavar="N", help="random splits (default %(default)s)")
-    parser.add_argument("--rows", type=int, default=1000, metavar="N", help="to learn from (default %(default)s)")
+    parser.add_argument("--rows", type=int, default=600, metavar="N", help="to learn from (default %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="data sets that contain one of these words")
     parser.add_argument("--methods", nargs="+", metavar="WORD", help="methods that contain one of these words")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every split")

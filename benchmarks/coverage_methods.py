@@ -117,7 +117,7 @@ def bayesian(split: Split) -> Array:
 
 INTERVALS = (
     Method("split", split_ours, split_theirs),
-    Method("split / leverage", lambda s: split_ours(s, score="normalised")),
+    Method("split / leverage", lambda s: cross_ours(s, method="split", score="normalised")),
     Method("split, two-sided", lambda s: split_ours(s, score="asymmetric")),
     Method("cqr", quantiles_ours, quantiles_theirs),
     Method(

@@ -16,7 +16,7 @@ from mlcraft.uncertainty._glm_covariance import with_constant
 from mlcraft.uncertainty._glm_door import GlmInference
 from mlcraft.uncertainty._glm_geometry import GlmGeometry, about_zero
 from mlcraft.uncertainty._glm_influence import row_roots
-from mlcraft.uncertainty._glm_model import GlmModel, probabilities_of
+from mlcraft.uncertainty._glm_model import GlmModel
 from mlcraft.uncertainty._intervals import Intervals, checked_level, half_width
 from mlcraft.uncertainty._table import text_table
 from mlcraft.uncertainty.posterior._predictive import (
@@ -169,14 +169,14 @@ class LaplacePosterior:
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Rows to predict.
         method : {"auto", "quadrature", "probit", "sampling"}, default="auto"
-            "quadrature" is the average itself to rounding, for two classes, and what "auto" takes for them.  With more
-            it takes "probit", MacKay's approximation in closed form, by pairs of classes (Lu, Ie and Sha 2020): for two
-            classes it is within 0.02 of the average, but small probabilities come out too large.  "sampling" is the
-            average over draws.
+            "quadrature" is the average itself to rounding, for two classes, and what "auto" takes for them. "sampling"
+            is the average over draws, and what "auto" takes for more, with the same draws each time. "probit" is
+            MacKay's approximation in closed form, for more classes by pairs (Lu, Ie and Sha 2020): within 0.02 of the
+            average for two classes, but small probabilities come out too large; rough for many classes.
         n_samples : int, default=1000
-            Draws, for "sampling"; every other one mirrors the one before, which makes the average more exact.
+            Draws; half of them mirror the others, which makes the average more exact.
         random_state : int, RandomState instance or None, default=None
-            Seed, for "sampling".
+            Seed of the draws; None is a fixed one for "auto".
 
         Returns
         -------
@@ -185,11 +185,11 @@ class LaplacePosterior:
         """
         if method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+        if method == "auto" and not self._model.binary:
+            method, random_state = "sampling", 0 if random_state is None else random_state
         if method == "sampling":
             return self._by_draws(X, n_samples, random_state)[0]
-        if method == "auto":
-            method = "quadrature" if self._model.binary else "probit"
-        if method == "quadrature":
+        if method in ("auto", "quadrature"):
             if not self._model.binary:
                 raise ValueError(f"method='quadrature' is for two classes, not {len(self.classes)}: use 'sampling'")
             return self._of_two(X)[0]
@@ -309,10 +309,10 @@ class LaplacePosterior:
         parts = [np.empty((len(eta), len(self.classes))) for _ in range(2)] + [np.empty(len(eta))]
         for some, block in row_blocks(rows):
             design = with_constant(block, self._geometry.mean)
-            found = averages_by_draws(eta[some], design, drawn, lambda e: probabilities_of(self._model, e))
+            found = averages_by_draws(eta[some], design, drawn)
             for whole, part in zip(parts, found, strict=True):
                 whole[some] = part
-        return parts[0], parts[1], parts[2]
+        return self._in_order(parts[0]), self._in_order(parts[1]), parts[2]
 
     @one_blas_thread()
     def _deviations(self, count: int, random_state: Any) -> Doubles:

@@ -9,7 +9,7 @@ rounding for both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -167,44 +167,48 @@ def entropy_of(q: Doubles) -> Doubles:
     return found
 
 
-def averages_by_draws(
-    eta: Doubles, design: Doubles, deviations: Doubles, link: Callable[[Doubles], Doubles]
-) -> tuple[Doubles, Doubles, Doubles]:
+def averages_by_draws(eta: Doubles, design: Doubles, deviations: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """
     Average over draws of the coefficients what classes have.
 
     Parameters
     ----------
     eta : ndarray of shape (n_samples, n_contrasts)
-        Linear predictors at the mean of the coefficients.
+        Linear predictors of all classes but the first, which has zero, at the mean of the coefficients.
     design : ndarray of shape (n_samples, width)
         Rows, with a constant first where there is an intercept.
     deviations : ndarray of shape (n_contrasts, width, n_draws)
         Draws of the coefficients, less their mean.
-    link : callable
-        From linear predictors of shape (m, n_contrasts) to probabilities of shape (m, n_classes).
 
     Returns
     -------
-    probabilities : ndarray of shape (n_samples, n_classes)
-    variance : ndarray of shape (n_samples, n_classes)
+    probabilities : ndarray of shape (n_samples, n_contrasts + 1)
+    variance : ndarray of shape (n_samples, n_contrasts + 1)
         Average of ``q (1 - q)``.
     entropy : ndarray of shape (n_samples,)
         Average of the entropy.
     """
-    m, _, count = deviations.shape
-    probability, variance = np.zeros((len(eta), m + 1)), np.zeros((len(eta), m + 1))
-    entropy = np.zeros(len(eta))
-    for rows in _blocks(len(eta), 2 * (m + 1) * min(count, 512)):
-        for first in range(0, count, 512):
-            part = deviations[:, :, first : first + 512]
-            moved = np.stack([design[rows] @ one for one in part], axis=2) + eta[rows, np.newaxis]
-            q = link(moved.reshape(-1, m)).reshape(moved.shape[0], moved.shape[1], m + 1)
-            probability[rows] += q.sum(axis=1)
-            variance[rows] += (q * (1.0 - q)).sum(axis=1)
-            entropy[rows] += entropy_of(q).sum(axis=1)
-    probability /= probability.sum(axis=1, keepdims=True)
-    return probability, variance / count, entropy / count
+    m, width, count = deviations.shape
+    sums, squares, entropy = np.zeros((len(eta), m + 1)), np.zeros((len(eta), m + 1)), np.zeros(len(eta))
+    few = min(count, 256)
+    for rows in _blocks(len(eta), 2 * (m + 1) * few):
+        for first in range(0, count, few):
+            part = deviations[:, :, first : first + few]
+            drawn = part.shape[2]
+            moved = (design[rows] @ part.transpose(1, 0, 2).reshape(width, m * drawn)).reshape(-1, m, drawn)
+            moved += eta[rows, :, np.newaxis]
+            top = np.maximum(moved.max(axis=1), 0.0)
+            q = np.exp(moved - top[:, np.newaxis])
+            base = np.exp(-top)
+            total = q.sum(axis=1) + base
+            q /= total[:, np.newaxis]
+            base /= total
+            entropy[rows] += (np.log(total) + top - np.einsum("nms,nms->ns", q, moved)).sum(axis=1)
+            for place, one in ((slice(1, None), q), (slice(1), base[:, np.newaxis])):
+                sums[rows, place] += one.sum(axis=2)
+                squares[rows, place] += np.einsum("nms,nms->nm", one, one)
+    probability = sums / sums.sum(axis=1, keepdims=True)
+    return probability, np.maximum(sums - squares, 0.0) / count, np.maximum(entropy, 0.0) / count
 
 
 def _blocks(n: int, each: int) -> Iterator[slice]:
