@@ -286,6 +286,14 @@ def gather_moments(
     centre: bool = True,
     rows: ArrayLike | None = None,
 ) -> Moments: ...
+def order_bounds(
+    base: ArrayLike | None,
+    left: ArrayLike,
+    right: tuple[ArrayLike | None, ArrayLike | None],
+    offset: ArrayLike,
+    scale: ArrayLike | None,
+    rank: ArrayLike,
+) -> NDArray[float64]: ...
 def lagged_products(x: Any, score: ArrayLike, mean: ArrayLike | None, kernel: ArrayLike) -> NDArray[float64]: ...
 def loss_rows(
     loss: str,

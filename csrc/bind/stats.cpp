@@ -2,6 +2,7 @@
 
 #include "arrays.hpp"
 #include "mlcraft/matrix/rows.hpp"
+#include "mlcraft/stats/order_bounds.hpp"
 #include "mlcraft/stats/sandwich.hpp"
 
 namespace mlcraft::bind {
@@ -60,6 +61,30 @@ py::tuple gram_of_scores(const py::object& x, const py::object& weight, const Me
                           found.row);
 }
 
+// Predictions base + left weights', or of the members of `left` where `right` holds numbers of models.
+py::array_t<double> bounds(const Mean& base, const Doubles& left, const std::pair<Mean, std::optional<Indices>>& right,
+                           const Doubles& offset, const Mean& scale, const Indices& rank) {
+    const auto& [weights, member] = right;
+    OrderBounds p{left.shape(0), offset.shape(1), left.shape(1), rank.shape(1)};
+    p.left = left.data(), p.offset = offset.data(), p.rank = rank.data();
+    if (base) p.base = base->data();
+    if (weights) p.weights = weights->data();
+    if (member) p.member = member->data();
+    if (scale) p.scale = scale->data();
+    if ((weights ? weights->size() != p.rows * p.width : !member || member->size() != p.rows) ||
+        (base && base->size() != p.points) || (scale && scale->size() != p.points))
+        throw py::value_error("the shapes do not agree");
+    py::array_t<double> out(std::vector<py::ssize_t>{p.points, 2, p.levels});
+    double* data = out.mutable_data();
+    const py::gil_scoped_release release;
+    const CallScope scope;
+    const auto work = static_cast<double>(p.points) * static_cast<double>(p.rows * (p.width + 8));
+    const Status status = order_bounds(p, data, threads_for(work));
+    const py::gil_scoped_acquire acquire;
+    raise_if_interrupted(status);
+    return out;
+}
+
 }  // namespace
 
 void register_stats(py::module_& m) {
@@ -90,6 +115,8 @@ void register_stats(py::module_& m) {
           "Sums of score [1, x - mean] by cluster; no mean, no constant.");
     m.def("cluster_grams", grams, x, py::arg("sample_weight"), mean, py::arg("order"), py::arg("start"),
           "Sums of weight z z', z = [1, x - mean], over the rows order[start[g]:start[g + 1]].");
+    m.def("order_bounds", &bounds, py::arg("base"), py::arg("left"), py::arg("right"), py::arg("offset"),
+          py::arg("scale"), py::arg("rank"), "Ranked values of base + left right' + scale offset, on both sides.");
     m.def("lagged_products", lagged, x, score, mean, py::arg("kernel"),
           "Sum over rows and lags of kernel[lag] (s z)_row-lag (s z)_row', z = [1, x - mean].");
 }

@@ -47,6 +47,7 @@
 #include "mlcraft/stats/leave_one_out.cpp"
 #include "mlcraft/stats/leverage.cpp"
 #include "mlcraft/stats/logistic_information.cpp"
+#include "mlcraft/stats/order_bounds.cpp"
 #include "mlcraft/stats/resample.cpp"
 #include "mlcraft/stats/resampled_sums.cpp"
 #include "mlcraft/stats/sandwich.cpp"
