@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from registry import PROBLEMS
 
-from mlcraft import plots
+from mlcraft import plots, uncertainty
 from mlcraft.exceptions import LeverageWarning
 from mlcraft.linear_model import LinearRegression, Ridge
 
@@ -282,3 +282,155 @@ def test_forest_of_a_penalised_fit_says_so():
     X, y = problem()
     assert "do not make up for that bias" in plots.coefficient_forest(Ridge(50.0).fit(X, y)).get_xlabel()
     assert "bias" not in plots.coefficient_forest(LinearRegression().fit(X, y)).get_xlabel()
+
+
+# ---------------------------------------------------------------- how sure predictions are
+
+
+class Curve:
+    """What a reliability diagram draws."""
+
+    level, n = 0.95, 300
+    predicted, observed = np.array([0.1, 0.5, 0.9]), np.array([0.1, 0.7, 0.92])
+    lower, upper = np.array([0.05, 0.6, 0.85]), np.array([0.17, 0.78, 0.96])
+    consistent_lower, consistent_upper = np.array([0.05, 0.4, 0.84]), np.array([0.16, 0.6, 0.95])
+    consistent = np.array([True, False, True])
+    count, low, high = np.array([100, 100, 100]), np.array([0.0, 1 / 3, 2 / 3]), np.array([1 / 3, 2 / 3, 1.0])
+
+
+def sure(n=500):
+    random = np.random.default_rng(0)
+    x = random.gamma(2.0, size=n)
+    return x, x + 0.4 * x * random.standard_normal(n), np.column_stack([x - 1, x + 1])
+
+
+def row_influence(names=False):
+    X, y = problem(60, 3)
+    if names:
+        pd = pytest.importorskip("pandas")
+        X = pd.DataFrame(X, columns=["a", "b", "c"], index=[f"person {i}" for i in range(60)])
+    return uncertainty.influence(LinearRegression().fit(X, y), X, y)
+
+
+SURE = {
+    "intervals": lambda ax: plots.plot_intervals(sure()[1], sure()[2], ax=ax),
+    "groups": lambda ax: plots.plot_coverage_by_group(
+        uncertainty.conditional_coverage(sure()[1], sure()[2], by=sure()[0], nominal=0.9), ax=ax
+    ),
+    "reliability": lambda ax: plots.plot_reliability(Curve(), ax=ax),
+    "several": lambda ax: plots.plot_reliability({"one": Curve(), "two": Curve()}, ax=ax),
+    "pit": lambda ax: plots.plot_pit(uncertainty.pit(sure()[1], mean=sure()[0], std=0.4 * sure()[0]), ax=ax),
+    "influence": lambda ax: plots.plot_influence(row_influence(), "x1", ax=ax),
+}
+
+
+@pytest.mark.parametrize("name", SURE)
+def test_pictures_of_uncertainty_return_axes(name):
+    ax = SURE[name](None)
+    assert ax.get_xlabel()
+    assert ax.get_ylabel() or name == "groups"
+    _, given = plt.subplots()
+    assert SURE[name](given) is given
+    given.figure.canvas.draw()
+
+
+def test_intervals_mark_what_is_missed():
+    x, y, intervals = sure()
+    ax = plots.plot_intervals(y, intervals, x=x, nominal=0.9, name="age", n_rows=1000)
+    inside, missed = (line.get_xydata() for line in ax.lines)
+    outside = np.abs(y - x) > 1
+    assert len(inside) == np.sum(~outside)
+    assert_allclose(missed[np.argsort(missed[:, 0])], np.column_stack([x, y])[outside][np.argsort(x[outside])])
+    assert ax.get_xlabel() == "age"
+    assert f"coverage {100 * np.mean(~outside):.3g} % of 500 rows" in ax.get_title(loc="left")
+    assert "intended 90 %" in ax.get_title(loc="left")
+    some = plots.plot_intervals(y, intervals, n_rows=50)
+    assert sum(len(line.get_xdata()) for line in some.lines) == 50
+    assert some.get_xlabel().endswith("50 of 500 rows drawn")
+
+
+def test_intervals_of_levels_and_without_ends():
+    x, y, narrow = sure()
+    both = np.stack([narrow, x[:, None] + np.array([-3.0, 3.0])], axis=2)
+    ax = plots.plot_intervals(y, both, nominal=[0.6, 0.95])
+    assert "intended 95 %" in ax.get_title(loc="left")
+    assert len(ax.collections) == 2
+    both[::3, 0, 1], both[::5, 1, 1] = -np.inf, np.inf
+    ax = plots.plot_intervals(y, both)
+    assert np.isfinite(ax.get_ylim()).all()
+    ax.figure.canvas.draw()
+    plots.plot_intervals(y, np.full((500, 2), [-np.inf, np.inf])).figure.canvas.draw()
+    plots.plot_intervals(y[:1], narrow[:1]).figure.canvas.draw()
+    for call, message in (
+        (lambda: plots.plot_intervals(y, y), "intervals must have shape"),
+        (lambda: plots.plot_intervals(y, narrow, x=[1.0]), "x must hold a number for each of the 500"),
+        (lambda: plots.plot_intervals(y, both, nominal=0.9), "nominal must hold a level for each of the 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_groups_are_drawn_where_they_are():
+    x, y, intervals = sure()
+    found = uncertainty.conditional_coverage(y, intervals, by=x, nominal=0.9)
+    ax = plots.plot_coverage_by_group(found)
+    points = np.concatenate([line.get_xydata() for line in ax.lines if line.get_marker() in ("o", "D")])
+    points = points[np.argsort(-points[:, 1])]
+    assert_allclose(points[:, 0], [one.value for one in found.estimates])
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        f"{g}  ({one.n})" for g, one in zip(found.groups, found.estimates, strict=True)
+    ]
+    off = next(line.get_xydata() for line in ax.lines if line.get_marker() == "D")
+    assert len(off) == sum(0.9 not in one for one in found.estimates)
+    names = np.array([f"a group with quite a long name that goes on, number {k}" for k in range(70)])
+    many = uncertainty.conditional_coverage(y, intervals, by=names[np.arange(500) % 70])
+    ax = plots.plot_coverage_by_group(many, order="coverage")
+    assert "the 40 lowest of 70 groups" in ax.get_title(loc="right")
+    ax.figure.canvas.draw()
+    labels = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(a.y0 >= b.y1 - 1 for a, b in itertools.pairwise(labels))
+    assert ax.title.get_window_extent().x0 >= 0
+    with pytest.raises(ValueError, match="order must be"):
+        plots.plot_coverage_by_group(many, order="name")
+
+
+def test_reliability_marks_what_is_not_calibrated():
+    ax = plots.plot_reliability(Curve())
+    marked = {line.get_marker(): line.get_xydata() for line in ax.lines}
+    assert_allclose(marked["D"], [[0.5, 0.7]])
+    assert_allclose(marked["o"], [[0.1, 0.1], [0.9, 0.92]])
+    two = plots.plot_reliability({"one": Curve(), "two": Curve()})
+    assert [text.get_text() for text in two.get_legend().get_texts()] == ["one", "two"]
+    with pytest.raises(ValueError, match="between one and 6"):
+        plots.plot_reliability({})
+
+
+def test_pit_band_holds_right_distributions():
+    random = np.random.default_rng(0)
+    outside = 0
+    for _ in range(100):
+        ax = plots.plot_pit(uncertainty.pit(cdf=random.uniform(size=200)), ax=plt.figure().add_subplot())
+        outside += any(patch.get_hatch() for patch in ax.patches)
+        plt.close("all")
+    assert outside <= 12  # five are expected at most
+    narrow = plots.plot_pit(uncertainty.pit(random.standard_normal(500), mean=0.0, std=0.5))
+    hatched = sorted(round(patch.get_x(), 3) for patch in narrow.patches if patch.get_hatch())
+    assert 0.0 in hatched
+    assert 0.9 in hatched
+    assert "p < 0.001" in narrow.get_title(loc="left")
+
+
+def test_influence_path_starts_at_the_estimate_and_shows_the_flip():
+    found = row_influence(names=True)
+    flip = found.flip("c", value=0.9 * found.parameters[3])
+    ax = plots.plot_influence(found, "c", flip=flip)
+    up, down = (line.get_ydata() for line in ax.lines if len(line.get_ydata()) > 2)
+    change = found.coefficient("c")
+    value = found.parameters[3]
+    assert_allclose(up[:3], value + np.append(0, np.cumsum(np.sort(change)[::-1][:2])))
+    assert_allclose(down[:3], value + np.append(0, np.cumsum(np.sort(change)[:2])))
+    mark = next(line.get_xydata()[0] for line in ax.lines if line.get_marker() == "D")
+    assert_allclose(mark, [flip.count, flip.after])
+    assert any("person" in text.get_text() for text in ax.texts)
+    drawn = boxes(ax)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(drawn, 2))

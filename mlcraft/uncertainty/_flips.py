@@ -53,6 +53,8 @@ class Flip:
         How many fits the search made.
     labels : tuple
         Labels of the rows, those of the index of X where it had one.
+    value : float
+        What the estimate is compared with.
 
     Notes
     -----
@@ -78,6 +80,7 @@ class Flip:
     covariance: str
     n_refits: int
     labels: tuple[Any, ...] = ()
+    value: float = 0.0
 
     @property
     def found(self) -> bool:
@@ -243,6 +246,7 @@ def find_flip(
         conclusion.level,
         conclusion.covariance,
         fits,
+        value=conclusion.value,
     )
 
 

@@ -71,8 +71,8 @@ class RowInfluence:
     names : tuple of str
         Names of the parameters, the intercept first.
     parameters : ndarray of shape (n_parameters,)
-    n_samples : int
-        Rows that count: those of positive weight.
+    n_rows, n_samples : int
+        Rows, and those that count: of positive weight.
     exact : bool
         Whether moves of single rows are those of refits (least squares and ridge), or of one step of Newton's method
         (logistic fits), whose relative error is a few times the leverage of the row at most.
@@ -96,6 +96,7 @@ class RowInfluence:
         self._moves: Moves = moves_of(estimator, X, y, sample_weight, target)
         self.names, self.parameters = self._moves.names, self._moves.parameters
         self.n_samples = int(np.count_nonzero(self._moves.weight > 0))
+        self.n_rows = len(self._moves.weight)
         self.exact = self._moves.exact
 
     def coefficient(self, name: Any) -> Doubles:
