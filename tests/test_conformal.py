@@ -542,9 +542,40 @@ def test_the_score_is_a_parameter_and_a_method():
 @parametrize_with_checks(
     [
         ConformalRegressor(Ridge(), random_state=0, checks=False),
+        ConformalRegressor(Ridge(), method="jackknife+", checks=False),
         ConformalRegressor(Ridge(), score="normalised", random_state=0, checks=False),
     ],
     expected_failed_checks=lambda _: dict.fromkeys(WEIGHT_CHECKS, CANNOT_WEIGH),
 )
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("estimator", [LinearRegression(), Ridge(3.0)], ids=["ols", "ridge"])
+def test_full_conformal_by_refits(estimator, symmetric):
+    X, y = drawn(24)
+    new = drawn(4, seed=1)[0]
+    model = ConformalRegressor(estimator, method="full", score="absolute" if symmetric else "asymmetric").fit(X, y)
+    assert_allclose(model.predict(new), estimator.fit(X, y).predict(new))
+    assert model.n_calibration_ == 24
+    for i, level in enumerate((0.5, 0.8)):
+        found = model.predict_interval(new, [0.5, 0.8])[:, :, i]
+        if not symmetric:
+            ends = [
+                model.predict_quantile(new, q, side=side)
+                for q, side in zip([(1 - level) / 2, (1 + level) / 2], ["lower", "upper"], strict=True)
+            ]
+            assert_allclose(found, np.column_stack(ends))
+            continue
+        for row, ends in zip(new[:, np.newaxis], found, strict=True):
+            grid = np.linspace(ends[0] - 1, ends[1] + 1, 400)
+            step = grid[1] - grid[0]
+            assert_allclose(slow.full_interval(estimator, X, y, row, level, grid), ends, atol=1.01 * step)
+    with pytest.raises(ValueError, match=r"24 calibration rows are too few: this level needs at least [19]99"):
+        model.predict_interval(new, 0.99)
+    with pytest.raises(ValueError, match="does not take groups"):
+        model.fit(X, y, groups=np.zeros(24))
+    with pytest.raises(ValueError, match="score='absolute' or 'asymmetric'"):
+        clone(model).set_params(score="gamma").fit(X, y)
+    assert_allclose(model.update(X[:5] + 1, y[:5]).n_calibration_, 29)

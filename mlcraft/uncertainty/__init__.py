@@ -20,6 +20,7 @@ from mlcraft.uncertainty._summary import Summary, summarise
 from mlcraft.uncertainty._tests import Contrast, TestResult, contrast, nested, parse_hypotheses, wald
 
 __all__ = [
+    "AdaptiveConformal",
     "CalibratedClassifier",
     "CalibrationCurve",
     "CalibrationTest",
@@ -81,6 +82,7 @@ __all__ = [
 
 # Where a name that fits do not need is found; imported on first use, so that `import mlcraft` stays quick.
 _LAZY: dict[str, str] = {
+    "AdaptiveConformal": "conformal",
     "ConditionalCoverage": "scores",
     "ConformalClassifier": "conformal",
     "ConformalRegressor": "conformal",
