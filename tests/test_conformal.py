@@ -572,7 +572,7 @@ def test_full_conformal_by_refits(estimator, symmetric):
             grid = np.linspace(ends[0] - 1, ends[1] + 1, 400)
             step = grid[1] - grid[0]
             assert_allclose(slow.full_interval(estimator, X, y, row, level, grid), ends, atol=1.01 * step)
-    with pytest.raises(ValueError, match=r"24 calibration rows are too few: this level needs at least [19]99"):
+    with pytest.raises(ValueError, match=r"24 calibration rows are too few: this level needs at least 1?99"):
         model.predict_interval(new, 0.99)
     with pytest.raises(ValueError, match="does not take groups"):
         model.fit(X, y, groups=np.zeros(24))
