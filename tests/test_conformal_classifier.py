@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from fractions import Fraction
 
@@ -15,10 +16,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier as OtherRidgeClassifier
+from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mlcraft.exceptions import ExchangeabilityWarning
 from mlcraft.linear_model import LogisticRegression
@@ -121,6 +125,186 @@ def test_sets_are_nested_and_agree_with_p_values(kind):
     assert np.all(sets[:, :, :-1] <= sets[:, :, 1:])
     assert np.array_equal(sets, p[:, :, np.newaxis] > 1 - np.array(levels) + 1e-12)
     assert np.array_equal(sets, model.predict_set(Q, levels))
+
+
+def by_refits(estimator, X, y, Q, folds):
+    """Probabilities of new rows by each fit without a fold, and of the rows by the fit without theirs."""
+    classes = np.unique(y)
+    held_out, by_model, member = np.zeros((len(y), len(classes))), [], np.empty(len(y), dtype=int)
+    for k, (train, test) in enumerate(folds):
+        fit = clone(estimator).fit(X[train], y[train])
+        columns = np.searchsorted(classes, fit.classes_)
+        held_out[np.ix_(test, columns)] = fit.predict_proba(X[test])
+        new = np.zeros((len(Q), len(classes)))
+        new[:, columns] = fit.predict_proba(Q)
+        by_model.append(new)
+        member[test] = k
+    return held_out, np.stack(by_model, axis=1), member
+
+
+CROSS = {"cv+": KFold(4, shuffle=True, random_state=0), "jackknife+": LeaveOneOut()}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("mondrian", [False, True])
+@pytest.mark.parametrize("kind", ["lac", "aps", "top-k"])
+@pytest.mark.parametrize("method", CROSS)
+def test_held_out_by_definition(method, kind, mondrian, n_classes):
+    X, y = make_classification(60, 4, n_informative=3, n_redundant=0, n_classes=n_classes, flip_y=0.3, random_state=1)
+    X, Q, y = X[:45], X[45:], y[:45]
+    group, new_group = X[:, 0] > 0, Q[:, 0] > 0
+    model = ConformalClassifier(
+        GaussianNB(),
+        method=method,
+        cv=CROSS[method] if method == "cv+" else None,
+        score=kind,
+        randomised=False,
+        by_class=mondrian,
+        too_few="infinite",
+    ).fit(X, y, groups=(lambda rows: rows[:, 0] > 0) if mondrian else None)
+    held_out, by_model, member = by_refits(GaussianNB(), X, y, Q, CROSS[method].split(X))
+
+    def compared(i, j, label):
+        return not mondrian or (y[i] == label and group[i] == new_group[j])
+
+    ones = np.ones(45)
+    expected = label_sets.held_out_p_values(kind, held_out, y, by_model, member, ones, ones, compared)
+    p = model.predict_p_values(Q)
+    np.testing.assert_allclose(p, expected, rtol=1e-14)
+    levels = [0.5, 0.77, 0.9]
+    sets = model.predict_set(Q, levels)
+    assert np.array_equal(sets, p[:, :, np.newaxis] > 1 - np.array(levels) + 1e-12)
+    assert model.n_calibration_ == 45
+
+
+def test_fold_without_a_class():
+    X, y = make_classification(100, 4, random_state=0)
+    y[:3] = 2
+    parts = [np.arange(3), np.arange(3, 50), np.arange(50, 100)]
+    folds = [(np.setdiff1d(np.arange(100), part), part) for part in parts]
+    model = ConformalClassifier(GaussianNB(), method="cv+", cv=folds, checks=False).fit(X, y)
+    held_out, by_model, member = by_refits(GaussianNB(), X, y, X, folds)
+    ones = np.ones(100)
+    expected = label_sets.held_out_p_values("lac", held_out, y, by_model, member, ones, ones, lambda i, j, label: True)
+    np.testing.assert_allclose(model.predict_p_values(X), expected, rtol=1e-14)
+    assert np.array_equal(np.sort(model.scores_)[-3:], [1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("method", ["split", "cv+", "jackknife+-after-bootstrap"])
+def test_decision_functions_do(method):
+    """Where there are no probabilities, logistic or softmax of the decisions."""
+    for n_classes in (2, 3):
+        X, y = make_classification(300, 6, n_informative=4, n_classes=n_classes, random_state=0)
+        estimator = OtherRidgeClassifier()
+        model = ConformalClassifier(estimator, method=method, random_state=0, score="aps").fit(X[:200], y[:200])
+        hits = covered(model.predict_set(X[200:], 0.8), y[200:])
+        assert hits.mean() > 0.7
+
+
+# ---------------------------------------------------------------- weights and clusters
+
+
+@pytest.mark.parametrize("method", ["split", "cv+", "jackknife+"])
+def test_weights_of_a_shift_count_as_rows(method):
+    """A row of weight 2 counts twice, one of weight 0 not at all; the new row has its own."""
+    X, y = make_classification(80, 4, n_informative=3, n_redundant=0, n_classes=3, flip_y=0.3, random_state=2)
+    X, Q, y = X[:60], X[60:], y[:60]
+
+    def ratio(rows):
+        return np.round(np.abs(rows[:, 0]))
+
+    fixed = FrozenEstimator(GaussianNB().fit(X, y)) if method == "split" else GaussianNB()
+    make = {"method": method, "too_few": "infinite", "random_state": 0, "cv": 4 if method == "cv+" else None}
+    model = ConformalClassifier(fixed, shift=ratio, **make).fit(X, y)
+    plain = ConformalClassifier(fixed, **make).fit(X, y)
+    assert np.array_equal(model.scores_, plain.scores_)
+    if method == "split":
+        P, own = fixed.predict_proba(Q), plain.scores_
+        stranger = own[np.newaxis, :, np.newaxis] >= (1 - P)[:, np.newaxis] - 1e-12
+    else:
+        by_model = np.vstack([values for _, values in plain.left_out_.blocks(Q)])
+        member = plain.left_out_.member
+        stranger = plain.scores_[np.newaxis, :, np.newaxis] >= 1 - by_model[:, member] - 1e-12
+    weight, new = ratio(X), ratio(Q)[:, np.newaxis]
+    with np.errstate(invalid="ignore"):
+        expected = (new + np.einsum("n,mnc->mc", weight, stranger)) / (new + weight.sum())
+    np.testing.assert_allclose(model.predict_p_values(Q), expected, rtol=1e-12)
+    assert np.array_equal(model.predict_set(Q, 0.8), model.predict_p_values(Q) > 0.2 + 1e-12)
+
+
+def test_shift_is_made_good():
+    """Rows far out are rare in the fit and frequent later: plain sets miss, weighted ones do not."""
+    random = np.random.default_rng(0)
+
+    def rows(n, centre):
+        X = random.normal(centre, 1, (n, 1))
+        return X, (random.random(n) < 0.5 + 0.45 * np.tanh(2 * X[:, 0])).astype(int)
+
+    class Wrong(Given):
+        def predict_proba(self, X):
+            p = np.where(X[:, 0] < 0, 0.03, 0.9)
+            return np.column_stack([1 - p, p])
+
+    X, y = rows(4000, 1.0)
+    X_new, y_new = rows(4000, -0.3)
+    found = {}
+    for name, shift in {
+        "none": None,
+        "known": lambda X: np.exp(-1.3 * X[:, 0]),
+        "learnt": LogisticRegression(),
+    }.items():
+        make = {"score": "aps", "shift": shift, "random_state": 0, "too_few": "infinite"}
+        model = ConformalClassifier(Wrong().fit(X, y), prefit=True, **make)
+        if name == "learnt":
+            with pytest.raises(ValueError, match="fitted estimator"):
+                model.fit(X, y, X_target=X_new)
+            model = ConformalClassifier(Wrong(), **make)
+        model.fit(X, y, X_target=X_new)
+        found[name] = covered(model.predict_set(X_new, 0.9), y_new).mean()
+    assert found["none"] < 0.87
+    assert abs(found["known"] - 0.9) < 0.03
+    assert abs(found["learnt"] - 0.9) < 0.03
+
+
+def test_rows_that_weigh_too_much_are_told():
+    P, codes = drawn(100, 3)
+    make = {"prefit": True, "shift": lambda rows: np.where(np.asarray(rows)[:, 0] > 0.9, 50.0, 1.0)}
+    Q = np.array([[0.95, 0.03, 0.02], [0.3, 0.3, 0.4]])
+    with pytest.raises(ValueError, match="1 of 2 new rows weigh so much"):
+        ConformalClassifier(given(3), **make).fit(P, codes).predict_set(Q)
+    sets = ConformalClassifier(given(3), too_few="infinite", **make).fit(P, codes).predict_set(Q)
+    assert sets[0].all()
+
+
+@pytest.mark.parametrize("method", ["split", "cv+", "jackknife+"])
+def test_clusters_stay_together(method):
+    random = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(40), 3)
+    X = random.normal(size=(120, 3))
+    y = np.arange(120) % 2
+    seen = []
+
+    class Watched(GaussianNB):
+        def fit(self, X, y):
+            seen.append(set(np.asarray(X)[:, 0].tolist()))
+            return super().fit(X, y)
+
+    model = ConformalClassifier(Watched(), method=method, random_state=0, checks=False).fit(X, y, clusters=cluster)
+    of_row = dict(zip(X[:, 0].tolist(), cluster.tolist(), strict=True))
+    for rows in seen:
+        inside = {of_row[value] for value in rows}
+        outside = {of_row[value] for value in set(X[:, 0].tolist()) - rows}
+        assert not inside & outside
+    assert model.n_calibration_ == (120 if method != "split" else 30)
+
+
+def test_rows_of_weight_zero_are_missing_rows():
+    X, y = make_classification(300, 5, random_state=0)
+    weight = (np.arange(300) % 3 > 0).astype(float)
+    some = weight > 0
+    model = ConformalClassifier(LogisticRegression(), method="cv+", random_state=0)
+    found = clone(model).fit(X, y, weight).predict_p_values(X)
+    assert np.array_equal(found, clone(model).fit(X[some], y[some], weight[some]).predict_p_values(X))
 
 
 # ---------------------------------------------------------------- coverage
@@ -299,10 +483,44 @@ def test_frames_and_lists():
     assert list(named.feature_names_in_) == list(frame.columns)
 
 
+def test_seeds_and_pickles():
+    X, y = load_digits(return_X_y=True)
+    model = ConformalClassifier(LogisticRegression(C=1e-3), score="raps", random_state=3).fit(X[:600], y[:600])
+    again = clone(model).fit(X[:600], y[:600])
+    assert np.array_equal(model.predict_set(X[600:]), again.predict_set(X[600:]))
+    stored = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(model.predict_set(X[600:]), stored.predict_set(X[600:]))
+    for state in (np.random.RandomState(0), np.random.default_rng(0), None):
+        ConformalClassifier(LogisticRegression(C=1e-3), random_state=state).fit(X[:600], y[:600])
+
+
+def test_score_is_parameter_and_method():
+    X, y = make_classification(200, 5, random_state=0)
+    model = ConformalClassifier(LogisticRegression(), score="aps", random_state=0).fit(X, y)
+    assert model.get_params()["score"] == "aps"
+    assert model.score(X, y) == np.mean(model.predict(X) == y)
+    assert model.set_params(score="top-k").get_params()["score"] == "top-k"
+    search = GridSearchCV(clone(model), {"estimator__C": [0.1, 1.0], "score": ["lac", "aps"]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.5
+
+
+@parametrize_with_checks(
+    [ConformalClassifier(LogisticRegression(), too_few="infinite", checks=False, random_state=0)],
+    expected_failed_checks=lambda estimator: {
+        f"check_sample_weight_equivalence_on_{kind}_data": "repeated rows are split otherwise than weighted ones"
+        for kind in ("dense", "sparse")
+    },
+)
+def test_sklearn_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
 def test_frozen_estimator_is_not_fitted_again():
     P, codes = drawn(400, 3, seed=13)
-    model = ConformalClassifier(FrozenEstimator(given(3)), calibration_size=0.9, random_state=0).fit(P, codes)
-    assert model.n_calibration_ == 360
+    model = ConformalClassifier(FrozenEstimator(given(3)), random_state=0).fit(P, codes)
+    assert model.n_calibration_ == 400  # all rows calibrate
 
 
 def test_no_rows_to_predict():
@@ -378,7 +596,13 @@ BAD = {
     "level": (lambda P, y: ConformalClassifier(given(3), prefit=True).fit(P, y).predict_set(P, 1.0), ValueError),
     "method": (lambda P, y: ConformalClassifier(given(3), method="cross").fit(P, y), ValueError),
     "prefit, folds": (lambda P, y: ConformalClassifier(given(3), method="cv+", prefit=True).fit(P, y), ValueError),
-    "prefit, weights": (lambda P, y: ConformalClassifier(given(3), prefit=True).fit(P, y, sample_weight=y), ValueError),
+    "negative weights": (lambda P, y: ConformalClassifier(given(3)).fit(P, y, sample_weight=y - 1.0), ValueError),
+    "folds of one split": (lambda P, y: ConformalClassifier(given(3), cv=5).fit(P, y), ValueError),
+    "folds of one row": (lambda P, y: ConformalClassifier(given(3), cv=5, method="jackknife+").fit(P, y), ValueError),
+    "update without rows apart": (
+        lambda P, y: ConformalClassifier(GaussianNB(), method="cv+").fit(P, y).update(P, y),
+        ValueError,
+    ),
     "lengths": (lambda P, y: ConformalClassifier(given(3)).fit(P, y[:-1]), ValueError),
     "continuous": (lambda P, y: ConformalClassifier(given(3)).fit(P, y + 0.5), ValueError),
     "several columns": (lambda P, y: ConformalClassifier(given(3)).fit(P, np.column_stack([y, y])), ValueError),

@@ -8,22 +8,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from mlcraft.uncertainty.conformal._checks import check_levels, rank_of, too_few_message
-from mlcraft.uncertainty.conformal._sets_fit import (
-    Fitted,
-    calibrate,
-    checked_rows,
-    fit_held_out,
-    fit_split,
-    generator_of,
-)
+from mlcraft._engine.validation import check_parameters
+from mlcraft.uncertainty.conformal._inputs import labels_of, ratios, shift_of
+from mlcraft.uncertainty.conformal._score_parameter import NamesScore, ScoreParameter
+from mlcraft.uncertainty.conformal._sets_answers import SetAnswers
+from mlcraft.uncertainty.conformal._sets_fit import Labelled, checked_labels, fitted, generator_of, is_prefit
 from mlcraft.uncertainty.conformal._sets_groups import GroupCodes
-from mlcraft.uncertainty.conformal._sets_reference import NewRows, Split
+from mlcraft.uncertainty.conformal._sets_reference import Known, Split
 from mlcraft.uncertainty.conformal._sets_scores import SCORES
 
 __all__ = ["ConformalClassifier"]
@@ -32,15 +27,7 @@ METHODS = ("split", "cv+", "jackknife+", "jackknife+-after-bootstrap")
 SHARE = [Interval(Real, 0, 1, closed="neither"), Interval(Integral, 1, None, closed="left")]
 
 
-def _estimator_has(name: str) -> Any:
-    def check(self: ConformalClassifier) -> bool:
-        getattr(getattr(self, "estimator_", self.estimator), name)
-        return True
-
-    return check
-
-
-class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # no types there
+class ConformalClassifier(NamesScore, MetaEstimatorMixin, ClassifierMixin, SetAnswers, BaseEstimator):  # type: ignore[misc]  # no types
     """Classifier that answers with a set of labels, which holds the true one with the probability asked.
 
     Nothing is assumed of the classifier or of the data, except that new rows come as those of the fit did: in whatever
@@ -86,22 +73,35 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         For "raps": the level for which sets shall be small.
     calibration_size : float or int, default=0.25
         For "split": share or number of the rows that calibrate.
-    cv : int, splitter or iterable, default=5
-        For "cv+": folds, as scikit-learn takes them.
+    cv : int, splitter or iterable, default=None
+        Folds of "cv+" (None: 10 shuffled ones), or the one split of "split".
     n_resamples : int, default=30
-        For "jackknife+-after-bootstrap".
+        Resamples of "jackknife+-after-bootstrap".
+    aggregate : {"mean", "median"}, default="mean"
+        How their probabilities are combined.
+    shift : callable or classifier, default=None
+        Weights for new rows from another distribution of X, if the distribution of y given X is the same [6]_: a
+        function of X, proportional to the ratio of the new density to the old; or a classifier, which `fit` trains to
+        tell `X_target` from X.
     empty : {"keep", "top"}, default="keep"
         What to do with empty sets. They are among the rows not covered, and say that a row resembles none of the
         classes; "top" adds the most likely label, which covers more.
     too_few : {"raise", "infinite"}, default="raise"
         Whether too few calibration rows for the level asked are an error, or all labels are in the set.
     prefit : bool, default=False
-        Whether `estimator` is fitted already, to rows other than those that `fit` gets, all of which calibrate.
+        Whether `estimator` is fitted already, to rows other than those that `fit` gets, all of which calibrate. A
+        `FrozenEstimator` is always taken so.
+    window : int, default=None
+        How many of the latest calibration rows `update` keeps; None keeps all.
+    closed_form : {"auto", False}, default="auto"
+        False refits even where the fits without some rows follow from the one to all.
+    checks : bool, default=True
+        Whether to warn of rows in the order of time and of rows repeated across splits.
     random_state : int, RandomState, Generator or None, default=None
         For the split, the folds and resamples, and the chance in "aps" and "raps". Once fitted, the sets for the same X
         are always the same.
     n_jobs : int, default=None
-        Number of processes for refits.
+        Processes for refits.
 
     Attributes
     ----------
@@ -111,8 +111,12 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         Labels, in the order of the columns of the sets.
     n_calibration_ : int
         Number of rows that calibrate.
+    calibration_rows_ : ndarray of shape (n_calibration_,)
+        Which rows of `fit` these are, among those of non-zero weight; not those of `update`.
     scores_ : ndarray of shape (n_calibration_,)
         Their scores.
+    left_out_ : object or None
+        The fits without each row or fold, where there are any.
     penalty_, k_reg_ : float and int
         For "raps": those used.
     n_features_in_, feature_names_in_
@@ -123,7 +127,7 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     Labels that are not among those of the fit are in no set: rows of a class never seen are not covered. A label that
     only calibration rows have (a warning says so) has probability 0.
 
-    Weights of rows are for the estimator; coverage counts rows.
+    `sample_weight` is for the estimator; coverage counts rows.
 
     References
     ----------
@@ -134,6 +138,7 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
        114, 223-234.
     .. [5] Angelopoulos, Bates, Malik and Jordan (2021), Uncertainty sets for image classifiers using conformal
        prediction, ICLR.
+    .. [6] Tibshirani, Barber, Candes and Ramdas (2019), Conformal prediction under covariate shift, NeurIPS 32.
 
     Examples
     --------
@@ -160,13 +165,20 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         "tuning_level": [Interval(Real, 0, 1, closed="neither")],
         "calibration_size": SHARE,
         "cv": ["cv_object"],
-        "n_resamples": [Interval(Integral, 1, None, closed="left")],
+        "n_resamples": [Interval(Integral, 2, None, closed="left")],
+        "aggregate": [StrOptions({"mean", "median"})],
+        "shift": [callable, HasMethods(["fit", "predict_proba"]), None],
         "empty": [StrOptions({"keep", "top"})],
         "too_few": [StrOptions({"raise", "infinite"})],
         "prefit": ["boolean"],
+        "window": [Interval(Integral, 1, None, closed="left"), None],
+        "closed_form": [StrOptions({"auto"}), "boolean"],
+        "checks": ["boolean"],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
     }
+
+    score = ScoreParameter()
 
     def __init__(
         self,
@@ -181,11 +193,16 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         tuning_size: float = 0.2,
         tuning_level: float = 0.9,
         calibration_size: float = 0.25,
-        cv: Any = 5,
+        cv: Any = None,
         n_resamples: int = 30,
+        aggregate: str = "mean",
+        shift: Any = None,
         empty: str = "keep",
         too_few: str = "raise",
         prefit: bool = False,
+        window: int | None = None,
+        closed_form: str | bool = "auto",
+        checks: bool = True,
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -201,13 +218,27 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.calibration_size = calibration_size
         self.cv = cv
         self.n_resamples = n_resamples
+        self.aggregate = aggregate
+        self.shift = shift
         self.empty = empty
         self.too_few = too_few
         self.prefit = prefit
+        self.window = window
+        self.closed_form = closed_form
+        self.checks = checks
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        clusters: Any = None,
+        X_target: Any = None,
+    ) -> Self:
         """Fit the estimator and score the calibration rows; the latter alone if `prefit`.
 
         Parameters
@@ -216,11 +247,15 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             As the estimator takes it.
         y : array-like of shape (n_samples,)
             Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            For the fit of the estimator. Scores are not weighted; rows of weight zero are missing rows.
         groups : array-like of shape (n_samples,) or callable, default=None
             Label of the group of each row, or a function from X to these: every group is covered with probability
             `level` by itself (Mondrian).
-        sample_weight : array-like of shape (n_samples,), default=None
-            For the fit of the estimator.
+        clusters : array-like of shape (n_samples,), default=None
+            Rows that belong together: no fit that scores a row has seen another of its cluster.
+        X_target : {array-like, sparse matrix, dataframe} of shape (n_target, n_features), default=None
+            Rows from where the sets will be used, if `shift` is a classifier.
 
         Returns
         -------
@@ -231,39 +266,72 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         ------
         ValueError
             If parameters, labels or shapes do not fit.
+
+        Warns
+        -----
+        ExchangeabilityWarning
+            If rows are in the order of time, or many are repeated across the split (see `checks`).
         """
-        self._validate_params()
-        if self.prefit and self.method != "split":
-            raise ValueError(f"prefit=True has one fit only: method must be 'split', got {self.method!r}")
-        if self.prefit and sample_weight is not None:
-            raise ValueError("sample_weight is for the fit of the estimator: with prefit=True there is none")
+        check_parameters(self)
+        if is_prefit(self) and self.method != "split":
+            raise ValueError(f"a fitted estimator has seen its rows: method must be 'split', got {self.method!r}")
+        if self.cv is not None and self.method not in ("split", "cv+"):
+            raise ValueError(f"method={self.method!r} has no folds: cv must be None, got {self.cv!r}")
+        X = X if hasattr(X, "shape") else np.asarray(X)
         X, y = indexable(X, y)
+        y = checked_labels(X, y)
         random = generator_of(self.random_state)
         self._groups = GroupCodes(groups, X)
-        rows = checked_rows(X, y, self._groups.encode(groups, X), sample_weight)
+        together = None if clusters is None else labels_of(clusters, len(y), "clusters")
+        self._shift = None if self.shift is None else shift_of(self, X, X_target)
+        weight = None if self._shift is None else ratios(self._shift, X)
+        rows = Labelled(X, y, self._groups.encode(groups, X), together, sample_weight, weight)
         self._prediction_seed = int(random.integers(2**63))
-        if self.prefit:
-            found = calibrate(self, rows, self._groups, random)
-        elif self.method == "split":
-            found = fit_split(self, rows, self._groups, random)
-        else:
-            found = fit_held_out(self, rows, self._groups, random)
+        found = fitted(self, rows, len(self._groups), random)
         self._random = random
-        self._keep(found)
+        self._reference = found.reference
+        self.estimator_, self.classes_, self.left_out_ = found.estimator, found.classes, found.left
+        self.calibration_rows_ = found.rows
         return self
 
-    def _keep(self, found: Fitted) -> None:
-        self.estimator_, self.classes_, self.scores_ = found.estimator, found.classes, found.scores
-        self._reference = found.reference
-        self.n_calibration_ = len(found.scores)
-        if found.score.kind == "raps":
-            self.penalty_, self.k_reg_ = found.score.penalty, found.score.free
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(found.estimator, name):
-                setattr(self, name, getattr(found.estimator, name))
+    @property
+    def n_calibration_(self) -> int:
+        """Number of rows that calibrate."""
+        return len(self.scores_)
+
+    @property
+    def scores_(self) -> NDArray[np.float64]:
+        """Scores of the rows that calibrate."""
+        check_is_fitted(self)
+        return self._reference.known.scores
+
+    @property
+    def penalty_(self) -> float:
+        """What each label beyond `k_reg_` costs."""
+        check_is_fitted(self)
+        return self._reference.score.penalty
+
+    @property
+    def k_reg_(self) -> int:
+        """Number of labels that cost nothing."""
+        check_is_fitted(self)
+        return self._reference.score.free
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns that the estimator was fitted to."""
+        check_is_fitted(self)
+        return int(self.estimator_.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the columns that the estimator was fitted to."""
+        check_is_fitted(self)
+        names: NDArray[Any] = self.estimator_.feature_names_in_
+        return names
 
     def update(self, X: Any, y: Any, *, groups: Any = None) -> Self:
-        """Add calibration rows; the estimator stays as it is.
+        """Add calibration rows, and forget all but the latest `window`; the estimator stays as it is.
 
         Parameters
         ----------
@@ -287,138 +355,30 @@ class ConformalClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         check_is_fitted(self)
         reference = self._reference
         if not isinstance(reference, Split):
-            raise ValueError(f"method {self.method!r} has no calibration rows of their own to add to; use 'split'")
+            raise ValueError(
+                f"method={self.method!r} has no calibration rows apart to add to: use 'split', or fit again"
+            )
+        X = X if hasattr(X, "shape") else np.asarray(X)
         X, y = indexable(X, y)
-        rows = checked_rows(X, y, self._groups.encode(groups, X), None)
-        if np.any(new := ~np.isin(rows.y, self.classes_)):
-            raise ValueError(f"y has labels that were not there in fit, {rows.y[new][0]!r} for one: fit again")
-        if self._groups.labels is not None and np.any(rows.group == len(self._groups) - 1):
+        y, group = checked_labels(X, y), self._groups.encode(groups, X)
+        if np.any(new := ~np.isin(y, self.classes_)):
+            raise ValueError(f"y has labels that were not there in fit, {y[new].tolist()[0]!r} for one: fit again")
+        if self._groups.labels is not None and np.any(group == len(self._groups) - 1):
             raise ValueError("groups has labels that were not there in fit: fit again")
-        codes = np.searchsorted(self.classes_, rows.y).astype(np.intp)
-        probabilities = reference.probabilities.of(self.estimator_, X)
-        scores = reference.score.of_labels(probabilities, codes, self._random.random(len(rows)))
-        self._reference = reference.with_rows(reference.cells.of(rows.group, codes), scores)
-        self.scores_ = self._reference.scores
-        self.n_calibration_ = len(self.scores_)
+        codes = np.searchsorted(self.classes_, y).astype(np.intp)
+        scores = reference.score.of_labels(
+            reference.probabilities.of(self.estimator_, X), codes, self._random.random(len(y))
+        )
+        cells = reference.known.cells
+        weight = None if self._shift is None else ratios(self._shift, X)
+        known = reference.known.joined(Known(cells, cells.of(group, codes), scores, weight))
+        self._reference = reference.with_rows(known if self.window is None else known.latest(self.window))
         return self
-
-    def predict_set(self, X: Any, level: Any = 0.9, *, groups: Any = None) -> NDArray[np.bool_]:
-        """Return the labels that are in the set of each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (m, n_features)
-            Rows.
-        level : float or sequence of shape (n_levels,), default=0.9
-            Probability with which the set holds the true label.
-        groups : array-like of shape (m,), default=None
-            Groups of the rows, if `fit` got groups (a function given there is used again).
-
-        Returns
-        -------
-        ndarray of bool of shape (m, n_classes), or (m, n_classes, n_levels) for a sequence of levels
-            The columns are `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If there are too few calibration rows for the level, and `too_few` is "raise".
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_wine
-        >>> from mlcraft.linear_model import LogisticRegression
-        >>> from mlcraft.uncertainty import ConformalClassifier
-        >>> X, y = load_wine(return_X_y=True)
-        >>> model = ConformalClassifier(LogisticRegression(), random_state=0).fit(X[:, [0, 9]], y)
-        >>> model.predict_set(X[:, [0, 9]], level=[0.8, 0.9]).sum(axis=1).mean(axis=0).round(2)  # mean sizes
-        array([0.92, 1.33])
-        """
-        rows = self._new_rows(X, groups)
-        levels, single = check_levels(level)
-        sets = self._reference.sets(rows, self._ranks(levels, rows.group))
-        if self.empty == "top":
-            self._fill(sets, X)
-        return sets[:, :, 0] if single else sets
-
-    def predict_p_values(self, X: Any, *, groups: Any = None) -> NDArray[np.float64]:
-        """Return for each label the p-value of the hypothesis that it is the true one.
-
-        ``(1 + number of calibration rows as strange or stranger) / (n + 1)``, among rows of its class and group where
-        these are calibrated by themselves. The set for a level holds the labels with p-values above ``1 - level``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (m, n_features)
-            Rows.
-        groups : array-like of shape (m,), default=None
-            Groups of the rows, if `fit` got groups.
-
-        Returns
-        -------
-        ndarray of shape (m, n_classes)
-            The columns are `classes_`.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_wine
-        >>> from mlcraft.linear_model import LogisticRegression
-        >>> from mlcraft.uncertainty import ConformalClassifier
-        >>> X, y = load_wine(return_X_y=True)
-        >>> model = ConformalClassifier(LogisticRegression(), random_state=0).fit(X[:, [0, 9]], y)
-        >>> model.predict_p_values(X[[0, 1, 60]][:, [0, 9]]).round(2)
-        array([[0.61, 0.02, 0.02],
-               [0.22, 0.13, 0.09],
-               [0.02, 0.5 , 0.02]])
-        """
-        rows = self._new_rows(X, groups)
-        counts = self._reference.counts
-        n = counts if len(counts) == 1 else counts[rows.group]
-        found: NDArray[np.float64] = (1.0 + self._reference.at_least(rows)) / (1.0 + n)
-        return found
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the single label that the estimator predicts for each row, of shape (m,)."""
-        check_is_fitted(self)
-        found: NDArray[Any] = self.estimator_.predict(X)
-        return found
-
-    @available_if(_estimator_has("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Return the estimator's probabilities, of shape (m, n_classes of the estimator); sets do not rest on them."""
-        check_is_fitted(self)
-        found: NDArray[Any] = self.estimator_.predict_proba(X)
-        return found
-
-    def _new_rows(self, X: Any, groups: Any) -> NewRows:
-        check_is_fitted(self)
-        group = self._groups.encode(groups, X)
-        return NewRows(X, group, np.random.default_rng(self._prediction_seed).random(len(group)))
-
-    def _ranks(self, levels: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rank of the threshold in each cell, of shape (n_groups, n_columns, n_levels)."""
-        counts = self._reference.counts
-        ranks = np.array([[[rank_of(int(n), at) for at in levels] for n in row] for row in counts], dtype=np.intp)
-        short = ranks > counts[:, :, np.newaxis]
-        asked = np.unique(group)
-        if self.too_few == "infinite" or not np.any(short[asked]):
-            return ranks
-        g, column, at = np.argwhere(short[asked])[0]
-        g = asked[g]
-        cell = [] if self._groups.labels is None else [self._groups.name(g)]
-        cell += [self.classes_.tolist()[column]] if self.by_class else []
-        name = None if not cell else cell[0] if len(cell) == 1 else tuple(cell)
-        raise ValueError(too_few_message(int(counts[g, column]), float(levels[at]), "sets", name))
-
-    def _fill(self, sets: NDArray[np.bool_], X: Any) -> None:
-        """Put the most likely label into the empty sets."""
-        nothing = np.logical_not(sets.any(axis=1))
-        rows = np.flatnonzero(nothing.any(axis=1))
-        if len(rows):
-            top = self._reference.probabilities.of(self.estimator_, _safe_indexing(X, rows)).argmax(axis=1)
-            sets[rows, top] |= nothing[rows]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        inner = get_tags(self.estimator)
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.target_tags.required = True
         return tags

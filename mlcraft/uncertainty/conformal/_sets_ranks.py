@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +56,15 @@ class CellScores:
     cell : ndarray of shape (n,)
         Of each row.
     scores : ndarray of shape (n,)
+    weight : ndarray of shape (n,), default=None
+        How much each counts.
     """
 
-    def __init__(self, cells: Cells, cell: Codes, scores: Doubles) -> None:
+    def __init__(self, cells: Cells, cell: Codes, scores: Doubles, weight: Doubles | None = None) -> None:
         self.cells = cells
         order = np.lexsort((scores, cell))
         self.scores = scores[order]
+        self.weight = None if weight is None else weight[order]
         self.start = np.searchsorted(cell[order], np.arange(len(cells) + 1))
 
     @property
@@ -90,9 +94,9 @@ class CellScores:
         found[there] = self.scores[(self.start[:-1] + ranks.ravel() - 1)[there]]
         return found.reshape(ranks.shape)
 
-    def at_least(self, scores: Doubles, group: Codes) -> Codes:
+    def at_least(self, scores: Doubles, group: Codes) -> NDArray[Any]:
         """
-        Count the scores of the cell that are as large, or larger.
+        Count the scores of the cell that are as large, or larger; or sum their weights.
 
         Parameters
         ----------
@@ -103,13 +107,18 @@ class CellScores:
         -------
         ndarray of shape (m, n_classes)
         """
-        found = np.zeros(scores.shape, dtype=np.intp)
+        found = np.zeros(scores.shape, dtype=np.intp if self.weight is None else np.float64)
         for cell, rows, classes in self.cells.parts(group, scores.shape[1]):
             known = self.of_cell(cell)
-            found[rows, classes] = len(known) - np.searchsorted(known, scores[rows, classes], side="left")
+            below = np.searchsorted(known, scores[rows, classes], side="left")
+            if self.weight is None:
+                found[rows, classes] = len(known) - below
+            else:
+                weight = self.weight[self.start[cell] : self.start[cell + 1]]
+                found[rows, classes] = np.append(np.cumsum(weight[::-1])[::-1], 0.0)[below]
         return found
 
 
-def cell_counts(cells: Cells, cell: Codes) -> Codes:
-    """Return the number of rows in each cell, of shape (n_groups, n_columns)."""
-    return np.bincount(cell, minlength=len(cells)).reshape(cells.n_groups, cells.n_columns)
+def cell_counts(cells: Cells, cell: Codes, weight: Doubles | None = None) -> NDArray[Any]:
+    """Return the number of rows in each cell, or the sum of their weights, of shape (n_groups, n_columns)."""
+    return np.bincount(cell, weight, minlength=len(cells)).reshape(cells.n_groups, cells.n_columns)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft.uncertainty.conformal._checks import rank_of
 from mlcraft.uncertainty.conformal._sets_probabilities import LabelProbabilities
 from mlcraft.uncertainty.conformal._sets_ranks import Cells, CellScores, cell_counts
 from mlcraft.uncertainty.conformal._sets_scores import LabelScore
 
-__all__ = ["HeldOut", "NewRows", "Reference", "Split"]
+__all__ = ["HeldOut", "Known", "NewRows", "Reference", "Split"]
 
 Doubles = NDArray[np.float64]
 Codes = NDArray[np.intp]
+ROUNDING = 1e-12  # of a p-value
+SMALLEST = np.finfo(np.float64).tiny  # weight of a new row: where nothing weighs, nothing is ruled out
 
 
 class NewRows:
@@ -28,37 +33,112 @@ class NewRows:
         Number of the group of each row.
     u : ndarray of shape (m,)
         Uniform on (0, 1).
+    weight : ndarray of shape (m,), default=None
+        How much likelier the row is where it comes from than among the rows of the fit.
     """
 
-    def __init__(self, X: Any, group: Codes, u: Doubles) -> None:
-        self.X, self.group, self.u = X, group, u
+    def __init__(self, X: Any, group: Codes, u: Doubles, weight: Doubles | None = None) -> None:
+        self.X, self.group, self.u, self.weight = X, group, u, weight
 
 
-class Reference(Protocol):
-    """What both kinds answer."""
+@dataclass(frozen=True)
+class Known:
+    """
+    Calibration rows.
+
+    Attributes
+    ----------
+    cells : Cells
+    cell : ndarray of shape (n,)
+        Of each row.
+    scores : ndarray of shape (n,)
+    weight : ndarray of shape (n,) or None
+        How much each counts, for rows that come from elsewhere.
+    """
 
     cells: Cells
-    probabilities: LabelProbabilities
+    cell: Codes
+    scores: Doubles
+    weight: Doubles | None = None
 
-    @property
-    def counts(self) -> Codes:
-        """Number of calibration rows in each cell, of shape (n_groups, n_columns)."""
-        ...
+    def joined(self, other: Known) -> Known:
+        """Return the rows of both."""
+        weight = None
+        if self.weight is not None and other.weight is not None:
+            weight = np.concatenate([self.weight, other.weight])
+        cell, scores = np.concatenate([self.cell, other.cell]), np.concatenate([self.scores, other.scores])
+        return Known(self.cells, cell, scores, weight)
 
-    def at_least(self, rows: NewRows) -> Codes:
-        """Count the calibration rows of the cell that are as strange as each label, or stranger: (m, n_classes)."""
-        ...
+    def latest(self, count: int) -> Known:
+        """Return the last rows alone."""
+        weight = None if self.weight is None else self.weight[-count:]
+        return Known(self.cells, self.cell[-count:], self.scores[-count:], weight)
 
-    def sets(self, rows: NewRows, ranks: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Tell which labels are in the set: not stranger than the `ranks`-th of the cell.
+    def part(self, rows: Codes) -> CellScores:
+        """Return some of the rows in order."""
+        weight = None if self.weight is None else self.weight[rows]
+        return CellScores(self.cells, self.cell[rows], self.scores[rows], weight)
 
-        `ranks` has shape (n_groups, n_columns, n_levels), the result (m, n_classes, n_levels); a rank above the number
-        of rows of the cell lets all labels in.
+
+class Reference(ABC):
+    """
+    What new rows are compared with.
+
+    Parameters
+    ----------
+    known : Known
+    probabilities : LabelProbabilities
+    score : LabelScore
+    """
+
+    def __init__(self, known: Known, probabilities: LabelProbabilities, score: LabelScore) -> None:
+        self.known, self.probabilities, self.score = known, probabilities, score
+        self.counts: Codes = cell_counts(known.cells, known.cell)
+
+    @abstractmethod
+    def at_least(self, rows: NewRows) -> NDArray[Any]:
+        """Count the calibration rows of the cell as strange as each label or stranger, or sum their weights.
+
+        Of shape (m, n_classes).
         """
-        ...
+
+    def p_values(self, rows: NewRows) -> Doubles:
+        """Return the share of rows as strange or stranger, the new one among them, of shape (m, n_classes)."""
+        own, total = self._masses(rows)
+        found: Doubles = (own + self.at_least(rows)) / (own + total)
+        return found
+
+    def least_p_values(self, rows: NewRows) -> Doubles:
+        """Return the p-values of labels stranger than all calibration rows, of shape (m, n_columns)."""
+        own, total = self._masses(rows)
+        found: Doubles = own / (own + total)
+        return found
+
+    def _masses(self, rows: NewRows) -> tuple[Doubles, Doubles]:
+        """Return the weights of new rows, of shape (m, 1), and those of the calibration rows they are compared with."""
+        known = self.known
+        total = cell_counts(known.cells, known.cell, known.weight).astype(np.float64)
+        own = np.ones((1, 1)) if rows.weight is None else np.maximum(rows.weight, SMALLEST)[:, np.newaxis]
+        return own, total if len(total) == 1 else total[rows.group]
+
+    def sets(self, rows: NewRows, levels: Doubles) -> NDArray[np.bool_]:
+        """Tell which labels are in the set: those with p-values above 1 - level, of shape (m, n_classes, n_levels)."""
+        if rows.weight is not None:
+            return self.p_values(rows)[:, :, np.newaxis] > 1.0 - levels + ROUNDING
+        least = self.counts[:, :, np.newaxis] + 1 - self.ranks(levels)
+        counts = self.at_least(rows)[:, :, np.newaxis]
+        found: NDArray[np.bool_] = counts >= (least if len(least) == 1 else least[rows.group])
+        return found
+
+    def ranks(self, levels: Doubles) -> Codes:
+        """Return the rank of the threshold in each cell, one more than there are rows where these are too few.
+
+        Of shape (n_groups, n_columns, n_levels).
+        """
+        return np.array([[[rank_of(int(n), at) for at in levels] for n in row] for row in self.counts], dtype=np.intp)
 
 
-class Split:
+class Split(Reference):
     """
     Calibration rows apart from those of the fit.
 
@@ -66,64 +146,42 @@ class Split:
     ----------
     estimator : object
         Fitted.
+    known : Known
     probabilities : LabelProbabilities
     score : LabelScore
-    cells : Cells
-    cell : ndarray of shape (n,)
-        Of each calibration row.
-    scores : ndarray of shape (n,)
-        Of each calibration row; infinite for a label that no set can hold.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        probabilities: LabelProbabilities,
-        score: LabelScore,
-        cells: Cells,
-        cell: Codes,
-        scores: Doubles,
-    ) -> None:
-        self.estimator, self.probabilities, self.score, self.cells = estimator, probabilities, score, cells
-        self.cell, self.scores = cell, scores
-        self.known = CellScores(cells, cell, scores)
+    def __init__(self, estimator: Any, known: Known, probabilities: LabelProbabilities, score: LabelScore) -> None:
+        super().__init__(known, probabilities, score)
+        self.estimator = estimator
+        self._sorted = known.part(np.arange(len(known.cell)))
 
-    @property
-    def counts(self) -> Codes:
-        """Number of calibration rows in each cell, of shape (n_groups, n_columns)."""
-        return self.known.counts.reshape(self.cells.n_groups, self.cells.n_columns)
-
-    def with_rows(self, cell: Codes, scores: Doubles) -> Split:
-        """Return a reference with more calibration rows."""
-        return Split(
-            self.estimator,
-            self.probabilities,
-            self.score,
-            self.cells,
-            np.concatenate([self.cell, cell]),
-            np.concatenate([self.scores, scores]),
-        )
+    def with_rows(self, known: Known) -> Split:
+        """Return a reference with other calibration rows."""
+        return Split(self.estimator, known, self.probabilities, self.score)
 
     def _scores_of(self, rows: NewRows) -> Doubles:
         found = self.score(self.probabilities.of(self.estimator, rows.X), rows.u)
         found -= self.probabilities.slack
         return found
 
-    def at_least(self, rows: NewRows) -> Codes:
-        """Count the calibration rows of the cell that are as strange as each label, or stranger: (m, n_classes)."""
-        return self.known.at_least(self._scores_of(rows), rows.group)
+    def at_least(self, rows: NewRows) -> NDArray[Any]:
+        """Count, or weigh, the calibration rows that are as strange as each label, or stranger: (m, n_classes)."""
+        return self._sorted.at_least(self._scores_of(rows), rows.group)
 
-    def sets(self, rows: NewRows, ranks: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def sets(self, rows: NewRows, levels: Doubles) -> NDArray[np.bool_]:
         """Tell which labels are in the set, of shape (m, n_classes, n_levels)."""
-        scores = self._scores_of(rows)
-        found = np.empty((*scores.shape, ranks.shape[2]), dtype=bool)
-        for at in range(ranks.shape[2]):
-            threshold = self.known.thresholds(ranks[:, :, at])
+        if rows.weight is not None:
+            return super().sets(rows, levels)
+        scores, ranks = self._scores_of(rows), self.ranks(levels)
+        found = np.empty((*scores.shape, len(levels)), dtype=bool)
+        for at in range(len(levels)):
+            threshold = self._sorted.thresholds(ranks[:, :, at])
             np.less_equal(scores, threshold[0] if len(threshold) == 1 else threshold[rows.group], out=found[:, :, at])
         return found
 
 
-class HeldOut:
+class HeldOut(Reference):
     """
     All rows of the fit, each scored by a fit that has not seen it.
 
@@ -134,74 +192,51 @@ class HeldOut:
     ----------
     left : LeftOut
         Fits without some of the rows.
+    known : Known
+        Scores of each row by the fit without it.
     probabilities : LabelProbabilities
     score : LabelScore
-    cells : Cells
-    cell : ndarray of shape (n,)
-    scores : ndarray of shape (n,)
-        Of each row by the fit without it.
     """
 
-    def __init__(
-        self,
-        left: Any,
-        probabilities: LabelProbabilities,
-        score: LabelScore,
-        cells: Cells,
-        cell: Codes,
-        scores: Doubles,
-    ) -> None:
-        self.left, self.probabilities, self.score, self.cells = left, probabilities, score, cells
-        self.cell, self.scores = cell, scores
-        member = left.member
-        if left.n_models == len(scores) and (member is None or np.array_equal(member, np.arange(len(scores)))):
-            self.folds: list[CellScores] | None = None
-            self._rows_of_cell = [np.flatnonzero(cell == c) for c in range(len(cells))]
-        else:
-            parts = [np.flatnonzero(member == k) for k in range(left.n_models)]
-            self.folds = [CellScores(cells, cell[part], scores[part]) for part in parts]
+    def __init__(self, left: Any, known: Known, probabilities: LabelProbabilities, score: LabelScore) -> None:
+        super().__init__(known, probabilities, score)
+        self.left = left
+        n, member = len(known.scores), left.member
+        self._folds: list[CellScores] | None = None
+        if left.n_models < n or not (member is None or np.array_equal(member, np.arange(n))):
+            self._folds = [known.part(np.flatnonzero(member == k)) for k in range(left.n_models)]
 
-    @property
-    def counts(self) -> Codes:
-        """Number of rows in each cell, of shape (n_groups, n_columns)."""
-        return cell_counts(self.cells, self.cell)
-
-    def at_least(self, rows: NewRows) -> Codes:
-        """Count the rows of the cell that are as strange as each label, or stranger: (m, n_classes)."""
-        found = np.zeros((len(rows.group), self.probabilities.n_classes), dtype=np.intp)
+    def at_least(self, rows: NewRows) -> NDArray[Any]:
+        """Count, or weigh, the rows that are as strange as each label, or stranger: (m, n_classes)."""
+        dtype = np.intp if self.known.weight is None else np.float64
+        found = np.zeros((len(rows.group), self.probabilities.n_classes), dtype=dtype)
         for some, values in self.left.blocks(rows.X):
             probabilities = self.probabilities.of_values(values)
             part = NewRows(None, rows.group[some], rows.u[some])
-            found[some] = self._by_folds(probabilities, part) if self.folds else self._by_rows(probabilities, part)
+            if self._folds is None:
+                self._by_rows(probabilities, part, found[some])
+            else:
+                self._by_folds(probabilities, part, found[some])
         return found
 
-    def _by_folds(self, probabilities: Doubles, rows: NewRows) -> Codes:
-        assert self.folds is not None
-        found = np.zeros((len(rows.group), probabilities.shape[-1]), dtype=np.intp)
-        for k, fold in enumerate(self.folds):
+    def _by_folds(self, probabilities: Doubles, rows: NewRows, found: NDArray[Any]) -> None:
+        assert self._folds is not None
+        for k, fold in enumerate(self._folds):
             scores = self.score(np.ascontiguousarray(probabilities[:, k]), rows.u)
             scores -= self.probabilities.slack
             found += fold.at_least(scores, rows.group)
-        return found
 
-    def _by_rows(self, probabilities: Doubles, rows: NewRows) -> Codes:
+    def _by_rows(self, probabilities: Doubles, rows: NewRows, found: NDArray[Any]) -> None:
         m, n, n_classes = probabilities.shape
         scores = self.score(probabilities.reshape(m * n, n_classes), np.repeat(rows.u, n)).reshape(m, n, n_classes)
         scores -= self.probabilities.slack
-        found = np.zeros((m, n_classes), dtype=np.intp)
-        for cell, some, classes in self.cells.parts(rows.group, n_classes):
-            compared = self._rows_of_cell[cell]
-            if len(self.cells) == 1:
-                found = np.count_nonzero(self.scores[:, np.newaxis] >= scores, axis=1)
-                break
-            those = scores[some][:, compared, classes]
-            found[some, classes] = np.count_nonzero(self.scores[compared][:, np.newaxis] >= those, axis=1)
-        return found
-
-    def sets(self, rows: NewRows, ranks: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Tell which labels are in the set, of shape (m, n_classes, n_levels)."""
-        counts = self.at_least(rows)
-        least = self.counts[:, :, np.newaxis] + 1 - ranks
-        chosen = least if len(least) == 1 else least[rows.group]
-        found: NDArray[np.bool_] = counts[:, :, np.newaxis] >= chosen
-        return found
+        stranger = self.known.scores[:, np.newaxis] >= scores
+        for cell, some, classes in self.known.cells.parts(rows.group, n_classes):
+            compared = stranger[some][:, :, classes]
+            if len(self.known.cells) > 1:
+                compared = compared[:, self.known.cell == cell]
+            if self.known.weight is None:
+                found[some, classes] = np.count_nonzero(compared, axis=1)
+            else:
+                weight = self.known.weight[self.known.cell == cell]
+                found[some, classes] = np.einsum("n,mnc->mc", weight, compared)
