@@ -401,6 +401,11 @@ def test_reliability_marks_what_is_not_calibrated():
     assert_allclose(marked["o"], [[0.1, 0.1], [0.9, 0.92]])
     two = plots.plot_reliability({"one": Curve(), "two": Curve()})
     assert [text.get_text() for text in two.get_legend().get_texts()] == ["one", "two"]
+    p = np.random.default_rng(0).uniform(size=400)
+    ours = plots.plot_reliability(p > np.random.default_rng(1).uniform(size=400), p, bins=4)
+    assert sum(len(line.get_xdata()) for line in ours.lines if line.get_marker() in ("o", "D")) == 4
+    with pytest.raises(TypeError, match="'bins' is an option of calibration_curve"):
+        plots.plot_reliability(Curve(), bins=4)
     with pytest.raises(ValueError, match="between one and 6"):
         plots.plot_reliability({})
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mlcraft.exceptions import LeverageWarning
 from mlcraft.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from mlcraft.uncertainty import influence
 
@@ -285,6 +286,30 @@ def test_pipelines_chosen_penalties_and_weights():
     weighted = influence(LinearRegression().fit(X, y, weight), X, y, weight).flip("x1", max_share=0.5)
     assert weighted.n == 60
     assert not set(weighted.rows) & set(range(20))
+
+
+def test_fits_without_an_answer_turn_nothing():
+    X, y = classes(30, p=2)
+    X = np.column_stack([X, np.zeros(30)])
+    X[5, 2] = 1.0  # row 5 alone determines the last coefficient
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has no finite optimum
+        model = LogisticRegression(C=np.inf).fit(X, y)
+    with pytest.warns(LeverageWarning, match="row 5 .1 in all. alone determines a coefficient"):
+        about = influence(model, X, y)
+    change = about.coefficient("x0")
+    assert np.isnan(change[5])
+    assert np.isfinite(np.delete(change, 5)).all()
+    assert np.isnan(about.top("x0", n=1).change[0])  # not known: it comes first
+    line = np.linspace(-1, 1, 12)[:, np.newaxis]
+    mixed = (line[:, 0] > 0).astype(int)
+    mixed[[5, 6]] = [1, 0]  # without these the classes are told apart, and no coefficient is finite
+    apart = influence(LogisticRegression(C=np.inf).fit(line, mixed), line, mixed)
+    assert "no small set of rows was found" in str(apart.flip("x0", goal="significant sign"))
+    few = influence(LogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 0, 1]), [[0.0], [1.0], [2.0]], [0, 0, 1])
+    assert not few.flip("x0", max_share=0.9).found  # a class would be gone
+    exact = influence(LinearRegression().fit(X[:4], X[:4, 0]), X[:4], X[:4, 0])
+    assert not exact.flip("x0", max_share=0.9).found
 
 
 def test_refuses():

@@ -23,7 +23,7 @@ LOOKS = (("#0b6e4f", "o"), ("#c2410c", "D"), ("#2563a8", "s"), ("#b8860b", "^"),
 FLOOR = 0.14  # share of the height that the numbers of rows take
 
 
-def plot_reliability(curve: Any, *, ax: Axes | None = None) -> Axes:
+def plot_reliability(curve: Any, y_prob: Any = None, *, ax: Axes | None = None, **options: Any) -> Axes:
     """
     Draw how often an event happens by how probable it was said to be: a reliability diagram.
 
@@ -32,10 +32,15 @@ def plot_reliability(curve: Any, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    curve : CalibrationCurve, or mapping of str to CalibrationCurve
-        From `calibration_curve`; several are drawn beside each other by their names, without the band.
+    curve : CalibrationCurve, mapping of str to CalibrationCurve, or array-like of shape (n_samples,)
+        From `calibration_curve`; several are drawn beside each other by their names, without the band. Or labels, with
+        `y_prob`.
+    y_prob : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+        Forecast probabilities, from which with the labels the curve is made.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
+    **options
+        With `y_prob`: those of `calibration_curve`, such as `bins`, `strategy` and `level`.
 
     Returns
     -------
@@ -45,6 +50,8 @@ def plot_reliability(curve: Any, *, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there is no curve, or more than six.
+    TypeError
+        If there are options without `y_prob`.
     ImportError
         If matplotlib is missing.
 
@@ -57,9 +64,15 @@ def plot_reliability(curve: Any, *, ax: Axes | None = None) -> Axes:
     >>> from mlcraft.uncertainty import calibration_curve
     >>> p = np.repeat([0.1, 0.5, 0.9], 100)
     >>> y = np.concatenate([np.arange(100) < 10, np.arange(100) < 70, np.arange(100) < 92])
-    >>> plot_reliability(calibration_curve(y, p, bins=3)).get_xlabel()
+    >>> plot_reliability(calibration_curve(y, p, bins=3)).get_xlabel()  # or plot_reliability(y, p, bins=3)
     'forecast probability; at the bottom 300 rows'
     """
+    if y_prob is not None:
+        from mlcraft.uncertainty.calibration import calibration_curve
+
+        curve = calibration_curve(curve, y_prob, **options)
+    elif options:
+        raise TypeError(f"{min(options)!r} is an option of calibration_curve: give it there, or labels and y_prob here")
     curves = dict(curve) if isinstance(curve, Mapping) else {"": curve}
     if not 0 < len(curves) <= len(LOOKS):
         raise ValueError(f"between one and {len(LOOKS)} curves can be told apart, got {len(curves)}")

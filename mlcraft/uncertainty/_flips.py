@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft.exceptions import SeparationWarning
 from mlcraft.uncertainty._door import FitData
 from mlcraft.uncertainty._intervals import with_notes
 from mlcraft.uncertainty._row_moves import Moves
@@ -103,7 +104,7 @@ class Flip:
 
         now = f"{self.what}: {written(self.before, self.interval_before)}"
         if self.rows is None:
-            return f"{now}; no small set of rows turns its {self.goal}"
+            return f"{now}; no small set of rows was found that turns its {self.goal}"
         then = written(self.after, self.interval_after)
         how = "by a refit" if self.checked else "by adding up single rows, not checked"
         many = f"{self.count} of {self.n} rows ({100 * self.share:.2g} %)"
@@ -298,11 +299,11 @@ class _Search:
 
     def _look(self, rows: NDArray[np.intp]) -> tuple[float, Doubles, Moves, Any] | None:
         self.fits += 1
-        with warnings.catch_warnings():  # rows are left out by the dozen: what fits say of it is not news
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as caught:  # rows are left out by the dozen: leverages are no news
+            warnings.simplefilter("always")
             moves = self.without(rows)
-            if moves is None:
-                return None
+            if moves is None or any(issubclass(one.category, SeparationWarning) for one in caught):
+                return None  # coefficients that are not finite prove nothing
             distance, change, found = self.conclusion.distance(moves, self.side, self.sign)
         return distance, change, moves, found
 

@@ -12,6 +12,8 @@ from mlcraft import _core
 from mlcraft._engine.information import linear_predictors
 from mlcraft._engine.least_squares import NonFiniteError
 from mlcraft._engine.spectrum import one_blas_thread
+from mlcraft._engine.status import warn_caller
+from mlcraft.exceptions import LeverageWarning
 from mlcraft.uncertainty._checked_rows import Rows, rows_of
 from mlcraft.uncertainty._covariance import Covariance
 from mlcraft.uncertainty._door import FitData, Inference
@@ -226,6 +228,13 @@ class GlmMoves(Moves):
         self.geometry = self.model.geometry(self.rows)
         self._given: FitData = {"X": X, "y": y, "sample_weight": sample_weight}
         self._look()
+        alone = np.flatnonzero(np.isnan(self.pull).any(axis=1))
+        if len(alone):
+            warn_caller(
+                f"row {alone[0]} ({len(alone)} in all) alone determines a coefficient: what leaving it out does is "
+                "not known (NaN)",
+                LeverageWarning,
+            )
 
     @one_blas_thread()
     def _look(self) -> None:
@@ -244,6 +253,7 @@ class GlmMoves(Moves):
             lost = np.abs(np.linalg.det(left)) < SATURATED
             left[lost] = np.eye(m)
             self.pull[some] = np.linalg.solve(left, gradient[some, :, np.newaxis])[:, :, 0]
+            self.pull[some][lost] = np.nan
             self.spread[some] = spread
 
     @one_blas_thread()
