@@ -92,7 +92,7 @@ class RowInfluence:
             self.remark = "steps before the regression are held as they were fitted to all rows"
         self._estimator, self._target = estimator, target
         self._index = X.index if hasattr(X, "iloc") else None
-        self._X, self._y, self._weight = X, to_numpy(y)[0], sample_weight
+        self._X, self._y, self._weight = X, np.asarray(to_numpy(y)[0]), sample_weight
         self._moves: Moves = moves_of(estimator, X, y, sample_weight, target)
         self.names, self.parameters = self._moves.names, self._moves.parameters
         self.n_samples = int(np.count_nonzero(self._moves.weight > 0))
