@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from numpy import float64
+from numpy import float64, intp
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -346,3 +346,11 @@ def train_sgd(
 def whitened_gram(
     x: Any, sample_weight: NDArray[Any] | None, root: ArrayLike, mean: ArrayLike
 ) -> tuple[NDArray[float64], NDArray[float64], float]: ...
+def metric_pass(
+    name: str,
+    numbers: tuple[ArrayLike | None, ArrayLike | None, ArrayLike | None],
+    codes: tuple[ArrayLike | None, ArrayLike | None],
+    parameter: float,
+) -> NDArray[float64]: ...
+def rank_rows(score: ArrayLike, positive: ArrayLike) -> tuple[NDArray[intp], NDArray[intp], int]: ...
+def ranking(what: str, order: ArrayLike, start: ArrayLike, weight: ArrayLike | None) -> NDArray[float64]: ...

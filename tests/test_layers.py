@@ -40,7 +40,9 @@ MAY_IMPORT = {
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
     "_moments_file": frozenset({"_core", "_engine", "_model_container"}),
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
-    "evaluation": frozenset({"_core", "_engine", "exceptions", "uncertainty"}),  # arrays and scikit-learn's protocol only
+    "evaluation": frozenset(
+        {"_core", "_engine", "exceptions", "uncertainty"}
+    ),  # arrays and scikit-learn's protocol only
     "explore": frozenset({"exceptions"}),
     "model_file": frozenset({"_engine", "_model_container", "_model_values", "exceptions", "linear_model", "svm"}),
     "cli": EVERYTHING,

@@ -136,6 +136,7 @@ void register_moments(py::module_& m);
 void register_matrix(py::module_& m);
 void register_first_order(py::module_& m);
 void register_loss(py::module_& m);
+void register_metrics(py::module_& m);
 void register_predict(py::module_& m);
 void register_influence(py::module_& m);
 void register_stats(py::module_& m);

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
     mlcraft::bind::register_predict(m);
     mlcraft::bind::register_influence(m);
     mlcraft::bind::register_stats(m);
+    mlcraft::bind::register_metrics(m);
     mlcraft::bind::register_ridge_path(m);
     mlcraft::bind::register_sgd(m);
     mlcraft::bind::register_smooth(m);

@@ -1,0 +1,74 @@
+#include "arrays.hpp"
+#include "mlcraft/stats/metric_pass.hpp"
+#include "mlcraft/stats/ranking.hpp"
+
+namespace mlcraft::bind {
+namespace {
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
+template <class T>
+using Maybe = std::optional<Array<T>>;
+
+template <class T>
+const T* data_of(const Maybe<T>& a, Index size) {
+    if (a && a->size() != size) throw py::value_error("arrays must have as many rows as each other");
+    return a ? a->data() : nullptr;
+}
+
+py::array_t<double> pass(const std::string& name,
+                         const std::tuple<Maybe<double>, Maybe<double>, Maybe<double>>& numbers,
+                         const std::pair<Maybe<std::int32_t>, Maybe<std::int32_t>>& codes, double parameter) {
+    const auto& [first, second, weight] = numbers;
+    const MetricPass kind = metric_pass_of(name);
+    if (kind == MetricPass::unknown) throw py::value_error("no such pass: " + name);
+    MetricInput in;
+    in.rows = first ? first->shape(0) : codes.first.value().size();
+    in.columns = first && in.rows > 0 ? first->size() / in.rows : 1;
+    in.first = data_of(first, in.rows * in.columns);
+    in.second = data_of(second, in.rows * in.columns);
+    in.weight = data_of(weight, kind < MetricPass::gains ? in.rows : in.columns);
+    in.truth = data_of(codes.first, in.rows);
+    in.predicted = data_of(codes.second, in.rows);
+    in.parameter = parameter;
+    py::array_t<double> out(metric_pass_shape(kind, in));
+    double* data = out.mutable_data();
+    const py::gil_scoped_release release;
+    const CallScope scope;
+    metric_pass(kind, in, data, threads_for(16.0 * static_cast<double>(in.rows * in.columns)));
+    return out;
+}
+
+py::tuple rank(const Array<double>& score, const Array<std::uint8_t>& positive) {
+    Array<Index> order(score.size()), start(score.size() + 1);
+    if (positive.size() != score.size()) throw py::value_error("labels must have as many elements as scores");
+    Index runs = 0, n = score.size(), *rows = order.mutable_data(), *first = start.mutable_data();
+    {
+        const py::gil_scoped_release release;
+        const CallScope scope;
+        runs = rank_rows(score.data(), positive.data(), n, rows, first, threads_for(100.0 * static_cast<double>(n)));
+    }
+    return py::make_tuple(order, start, runs);
+}
+
+py::array_t<double> ranking(const std::string& what, const Array<Index>& order, const Array<Index>& start,
+                            const Maybe<double>& weight) {
+    const Index n = order.size();
+    const RankedRows r{order.data(), start.data(), start.size() - 1, data_of(weight, n)};
+    py::array_t<double> out(ranking_shape(what, r, n));
+    double* data = out.mutable_data();
+    const py::gil_scoped_release release;
+    ranking_pass(what, r, data);
+    return out;
+}
+
+}  // namespace
+
+void register_metrics(py::module_& m) {
+    m.def("metric_pass", &pass, py::arg("name"), py::arg("numbers"), py::arg("codes"), py::arg("parameter"));
+    m.def("rank_rows", &rank, py::arg("score"), py::arg("positive"),
+          "2 row + label by descending score, runs, how many.");
+    m.def("ranking", &ranking, py::arg("what"), py::arg("order"), py::arg("start"), py::arg("weight"));
+}
+
+}  // namespace mlcraft::bind

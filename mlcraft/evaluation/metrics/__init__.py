@@ -1,0 +1,1 @@
+"""Metrics under scikit-learn's names, one sort behind those of a ranking."""
