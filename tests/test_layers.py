@@ -40,9 +40,7 @@ MAY_IMPORT = {
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
     "_moments_file": frozenset({"_core", "_engine", "_model_container"}),
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
-    "evaluation": frozenset(
-        {"_core", "_engine", "exceptions", "uncertainty"}
-    ),  # arrays and scikit-learn's protocol only
+    "evaluation": frozenset({"_core", "_engine", "exceptions", "uncertainty"}),  # arrays and protocols only
     "explore": frozenset({"exceptions"}),
     "model_file": frozenset({"_engine", "_model_container", "_model_values", "exceptions", "linear_model", "svm"}),
     "cli": EVERYTHING,
@@ -67,9 +65,9 @@ GUESTS = {
 
 LONGEST = {".hpp": 300, ".cpp": 450, ".py": 450}
 # Bindings cost a fixed part for each noun, so their share falls as the core grows: a tenth is the aim. First-order
-# solvers, training row by row and losses at a point brought three nouns at once: the bound is 1,650 lines until the
-# core has grown to ten times that.
-BINDING_SHARE, BINDING_FLOOR = 0.1, 1_650
+# solvers, training row by row, losses at a point, resamples and metrics brought five nouns at once: the bound is 1,720
+# lines until the core has grown to ten times that.
+BINDING_SHARE, BINDING_FLOOR = 0.1, 1_720
 
 
 def cpp_files() -> list[Path]:
