@@ -65,9 +65,9 @@ GUESTS = {
 
 LONGEST = {".hpp": 300, ".cpp": 450, ".py": 450}
 # Bindings cost a fixed part for each noun, so their share falls as the core grows: a tenth is the aim. First-order
-# solvers, training row by row, losses at a point, resamples and metrics brought five nouns at once: the bound is 1,720
+# solvers, training row by row, losses at a point, resamples and metrics brought five nouns at once: the bound is 1,750
 # lines until the core has grown to ten times that.
-BINDING_SHARE, BINDING_FLOOR = 0.1, 1_720
+BINDING_SHARE, BINDING_FLOOR = 0.1, 1_750
 
 
 def cpp_files() -> list[Path]:
