@@ -245,7 +245,7 @@ class _Rows:
                 )
             else:
                 if len(np.unique(y[weight > 0])) < 2:
-                    found.coef[b, t], found.intercept[b, t] = np.nan, np.nan
+                    found.coef[b, t], found.intercept[b, t], found.degenerate[b] = np.nan, np.nan, False
                     continue
                 init = start.coef[t].astype(dtype), start.intercept[t].astype(dtype)
                 fit = fit_smooth(
