@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -78,11 +79,15 @@ def verdict(coverage: float, error: float) -> str:
     return f"{coverage:.3f} {'✓' if abs(away) <= 3 else '+' if away > 0 else '✗'}"
 
 
-def measure(data: DataSet, methods: Sequence[Method], count: int, rows: int) -> tuple[dict[str, Any], list[list[str]]]:
-    """Figures and rows of the table of one data set."""
+def measure(
+    data: DataSet, methods: Sequence[Method], count: int, rows: int, theirs_too: int
+) -> tuple[dict[str, Any], list[list[str]]]:
+    """Figures and rows of the table of one data set; MAPIE sees the first `theirs_too` splits."""
     loaded = load(data)
     if loaded is None:
         return {}, []
+    two = data.task == "classification" and loaded[1].max() == 1
+    methods = [method for method in methods if two or not method.two_only]
     found = {method.name: (Found(), Found()) for method in methods}
     last = None
     for split in splits(*loaded, data.task, count, rows):
@@ -91,7 +96,9 @@ def measure(data: DataSet, methods: Sequence[Method], count: int, rows: int) -> 
             ours, theirs = found[method.name]
             settle()
             ours.take(split, method.ours)
-            if method.theirs is not None and has_mapie() and (method.theirs_of_two or split.y.max() > 1):
+            if split.seed >= theirs_too or (two and not method.theirs_of_two):
+                continue
+            if method.theirs is not None and has_mapie():
                 settle()
                 theirs.take(split, method.theirs)
     assert last is not None
@@ -100,8 +107,8 @@ def measure(data: DataSet, methods: Sequence[Method], count: int, rows: int) -> 
     columns: list[list[str]] = [[] for _ in range(8)]
     for method in methods:
         ours, theirs = found[method.name]
-        error = noise(last, method, count)
-        cells = [method.name + ("" if method.promises else " *"), *_cells(ours, error), *_cells(theirs, error)]
+        errors = [noise(last, method, max(1, len(one.coverage))) for one in (ours, theirs)]
+        cells = [method.name + ("" if method.promises else " *"), *_cells(ours, errors[0]), *_cells(theirs, errors[1])]
         both = bool(ours.seconds and theirs.seconds)
         cells.append(f"{np.median(theirs.seconds) / np.median(ours.seconds):.1f}" if both else "-")
         for column, cell in zip(columns, cells, strict=True):
@@ -121,6 +128,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="3 splits of 200 rows; says whether all works")
     parser.add_argument("--splits", type=int, default=20, metavar="N", help="random splits (default %(default)s)")
     parser.add_argument("--rows", type=int, default=600, metavar="N", help="to learn from (default %(default)s)")
+    parser.add_argument("--mapie-splits", type=int, metavar="N", help="of these, those that MAPIE sees too (all)")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="data sets that contain one of these words")
     parser.add_argument("--methods", nargs="+", metavar="WORD", help="methods that contain one of these words")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every split")
@@ -128,6 +136,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     count, rows = (3, 200) if arguments.quick else (arguments.splits, arguments.rows)
+    theirs_too = count if arguments.mapie_splits is None else arguments.mapie_splits
     headers = ["data", "method", "coverage", "width", "time", "MAPIE: coverage", "width", "time", "x mlcraft"]
     table = Table(f"Coverage at {100 * LEVEL:g} %, {count} splits", headers, separated=True)
     figures: dict[str, Any] = {}
@@ -142,7 +151,8 @@ def main(arguments: argparse.Namespace) -> int:
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            figures[data.name], lines = measure(data, methods, count, rows)
+            print(f"{data.name} ...", file=sys.stderr)
+            figures[data.name], lines = measure(data, methods, count, rows, theirs_too)
         table.rows.extend(lines)
         for name, pair in figures[data.name].items():
             for who, one in zip(("mlcraft", "MAPIE"), pair, strict=True):

@@ -59,14 +59,14 @@ def test_figures_and_errors():
     assert coverage.verdict(0.86, 0.02) == "0.860 ✓"
 
 
-@pytest.mark.parametrize("task", ["classification"])
+@pytest.mark.parametrize("task", ["regression", "classification"])
 def test_the_table(task, monkeypatch, capsys):
     data = coverage_data.DataSet("made_up", task, "y")
     monkeypatch.setattr(coverage, "DATA_SETS", (data,))
     monkeypatch.setattr(coverage, "load", lambda _: made_up(task))
     monkeypatch.setattr(coverage, "has_mapie", lambda: False)
     words = ["split", "LAC", "jackknife+", "theory", "posterior"]
-    options = argparse.Namespace(quick=True, splits=1, rows=1, only=None, methods=words, json=None)
+    options = argparse.Namespace(quick=True, splits=1, rows=1, only=None, methods=words, json=None, mapie_splits=None)
     assert coverage.main(options) == 0
     text = capsys.readouterr().out
     assert "made_up" in text
