@@ -1,6 +1,7 @@
 """Probabilities that hold: calibration of any classifier, and how well probabilities are calibrated."""
 
-from mlcraft.uncertainty.calibration._classifier import CalibratedClassifier, calibrate
+from mlcraft.uncertainty.calibration._calibrate import calibrate
+from mlcraft.uncertainty.calibration._classifier import CalibratedClassifier
 from mlcraft.uncertainty.calibration._curve import CalibrationCurve, calibration_curve
 from mlcraft.uncertainty.calibration._decomposition import (
     ScoreDecomposition,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcraft._engine.spectrum import one_blas_thread
 from mlcraft.uncertainty.calibration._dirichlet import DirichletMap
 from mlcraft.uncertainty.calibration._isotonic import IsotonicMap
 from mlcraft.uncertainty.calibration._logistic_maps import BetaMap, PlattMap, TemperatureMap
@@ -50,6 +51,7 @@ class Calibrator:
     floor: float
 
     @classmethod
+    @one_blas_thread()
     def fit(
         cls, method: str, outputs: Outputs, codes: NDArray[np.intp], n_classes: int, weight: Doubles, penalty: float
     ) -> Calibrator:

@@ -26,10 +26,10 @@ from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import check_parameters
 from mlcraft.exceptions import SeparationWarning
 from mlcraft.uncertainty.calibration._calibrator import METHODS, PROBABILITIES_FIRST, Calibrator, combined
-from mlcraft.uncertainty.calibration._cross_fit import Rows, Task, cross_fitted, joined
+from mlcraft.uncertainty.calibration._cross_fit import Rows, Task, cross_fitted, from_the_fit, joined
 from mlcraft.uncertainty.calibration._outputs import Outputs, outputs_of
 
-__all__ = ["CalibratedClassifier", "calibrate"]
+__all__ = ["CalibratedClassifier"]
 
 Doubles = NDArray[np.float64]
 MANY_NAMED = 5
@@ -62,10 +62,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         - "dirichlet": multinomial regression of the log probabilities [6]_. For three classes or more.
 
         With more than two classes the first four calibrate each class against the others and divide by the sum.
-    cv : int, splitter, iterable of splits, or "prefit", default=5
+    cv : int, splitter, iterable of splits, "loo" or "prefit", default=5
         How rows are held out: the maps are fitted on outputs for rows that the estimator has not seen. A number means
-        stratified folds. With "prefit" the estimator is fitted already, and all rows given to `fit` are calibration
-        rows, which it should not have been fitted on.
+        stratified folds; "loo" each row alone. With "prefit" the estimator is fitted already, and all rows given to
+        `fit` are calibration rows, which it should not have been fitted on.
     ensemble : bool, default=False
         False: one fit to all rows, with maps from the held-out rows of all folds. True: the fit and the maps of each
         fold, whose probabilities are averaged; better by a little, and slower to predict by the number of folds.
@@ -93,6 +93,10 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     -----
     Two classes: decision_function is used before predict_proba, which may saturate. A probability of exactly zero is
     read as half the smallest one above zero among the calibration rows.
+
+    `LogisticRegression` of this library, also as the last step of a Pipeline, is fitted once: its folds start at that
+    fit, and "loo" is one step of Newton's method from it. Steps before it that do not look at y are then fitted once,
+    to all rows.
 
     References
     ----------
@@ -126,7 +130,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
         "estimator": [HasMethods(["fit", "predict_proba"]), HasMethods(["fit", "decision_function"])],
         "method": [StrOptions(set(METHODS))],
-        "cv": ["cv_object", StrOptions({"prefit"})],
+        "cv": ["cv_object", StrOptions({"prefit", "loo"})],
         "ensemble": ["boolean"],
         "penalty": [Interval(Real, 0, None, closed="neither")],
         "n_jobs": [Integral, None],
@@ -236,10 +240,17 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             raise ValueError(
                 f"Classifier can't train when only one class is present: all labels are {_listed(self.classes_)}"
             )
-        splits = self._splits(X, y, codes, groups)
         task = Task(self.estimator, X, y, weight, self.classes_, self.method in PROBABILITIES_FIRST, params)
-        parts = cross_fitted(task, splits, self.n_jobs)
+        splits = None if self.cv == "loo" else self._splits(X, y, codes, groups)
+        if splits is None and self.ensemble:
+            raise ValueError("ensemble=True with cv='loo' would predict by one fit for each row; choose folds")
         weight = np.ones(len(y)) if weight is None else weight
+        found = None if self.ensemble else from_the_fit(task, splits, self.n_jobs)
+        if found is not None or splits is None:
+            assert found is not None
+            self._keep([found.estimator], [self._calibrator(found.outputs, codes, weight)], len(y))
+            return
+        parts = cross_fitted(task, splits, self.n_jobs)
         if self.ensemble:
             maps = [self._calibrator(part.outputs, codes[part.rows], weight[part.rows]) for part in parts]
             n = len(np.unique(np.concatenate([part.rows for part in parts])))
@@ -365,70 +376,3 @@ def _is_by_row(value: Any, n: int) -> bool:
 def _listed(labels: NDArray[Any]) -> str:
     shown = ", ".join(repr(label) for label in labels[:MANY_NAMED].tolist())
     return shown + (", ..." if len(labels) > MANY_NAMED else "")
-
-
-def calibrate(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    *,
-    method: str = "platt",
-    cv: Any = 5,
-    sample_weight: Any = None,
-    groups: Any = None,
-    ensemble: bool = False,
-    penalty: float = 1.0,
-    n_jobs: int | None = None,
-    fit_params: dict[str, Any] | None = None,
-) -> CalibratedClassifier:
-    """
-    Calibrate the probabilities of a classifier.
-
-    Parameters
-    ----------
-    estimator : object
-        Any classifier with decision_function or predict_proba.
-    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-        Rows to fit and calibrate on; with ``cv="prefit"`` calibration rows, which the classifier has not seen.
-    y : array-like of shape (n_samples,)
-        Their labels.
-    method : {"platt", "isotonic", "temperature", "beta", "venn-abers", "dirichlet"}, default="platt"
-        See `CalibratedClassifier`.
-    cv : int, splitter, iterable of splits, or "prefit", default=5
-        How rows are held out; "prefit" for an estimator that is fitted already.
-    sample_weight : array-like of shape (n_samples,), default=None
-        How much each row counts.
-    groups : array-like of shape (n_samples,), default=None
-        For splitters that keep groups together.
-    ensemble : bool, default=False
-        Whether the fits of the folds predict, not one fit to all rows.
-    penalty : float, default=1.0
-        For "dirichlet": how strongly the map shrinks to the identity, in rows.
-    n_jobs : int or None, default=None
-        Processes of joblib that fit the folds.
-    fit_params : dict, default=None
-        For the `fit` of the classifier.
-
-    Returns
-    -------
-    CalibratedClassifier
-        Fitted.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `CalibratedClassifier.fit`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_breast_cancer
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> from mlcraft.uncertainty import calibrate
-    >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> naive = GaussianNB().fit(X[:300], y[:300])
-    >>> model = calibrate(naive, X[300:450], y[300:450], method="beta", cv="prefit")
-    >>> naive.predict_proba(X[450:453])[:, 1].round(3), model.predict_proba(X[450:453])[:, 1].round(3)
-    (array([1., 0., 1.]), array([0.998, 0.   , 0.998]))
-    """
-    model = CalibratedClassifier(estimator, method=method, cv=cv, ensemble=ensemble, penalty=penalty, n_jobs=n_jobs)
-    return model.fit(X, y, sample_weight, groups=groups, **(fit_params or {}))

@@ -15,8 +15,9 @@ from sklearn.utils.validation import _check_method_params, has_fit_parameter
 
 from mlcraft._engine.status import warn_caller
 from mlcraft.uncertainty.calibration._outputs import Outputs, outputs_of
+from mlcraft.uncertainty.left_out import left_out
 
-__all__ = ["HeldOut", "Task", "cross_fitted", "joined", "weight_name"]
+__all__ = ["HeldOut", "Task", "cross_fitted", "from_the_fit", "joined", "weight_name"]
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -121,6 +122,42 @@ def _one(task: Task, train: Rows, test: Rows) -> HeldOut:
     X = _safe_indexing(task.X, test)
     outputs = outputs_of(estimator, X, task.classes, prefer_probability=task.prefer_probability)
     return HeldOut(estimator, test, outputs)
+
+
+def from_the_fit(task: Task, splits: list[tuple[Rows, Rows]] | None, n_jobs: int | None) -> HeldOut | None:
+    """
+    Fit to all rows, and let the fits without each fold follow from that where the estimator can.
+
+    Parameters
+    ----------
+    task : Task
+    splits : list of (training rows, held-out rows), or None
+        None leaves out each row alone, whatever the estimator.
+    n_jobs : int or None
+        Processes of joblib, where fits are repeated all the same.
+
+    Returns
+    -------
+    HeldOut or None
+        The fit to all rows, and held-out outputs for each; None where nothing would be gained.
+    """
+    last = task.estimator.steps[-1][1] if isinstance(task.estimator, Pipeline) else task.estimator
+    if splits is not None:
+        rows = np.sort(np.concatenate([test for _, test in splits]))
+        once = len(rows) == len(task.y) and bool((rows == np.arange(len(rows))).all())
+        if not once or task.fit_params or getattr(type(last), "_left_out_form", None) is None:
+            return None
+    probable = hasattr(task.estimator, "predict_proba")
+    scores = len(task.classes) == 2 and not task.prefer_probability and hasattr(task.estimator, "decision_function")
+    method = "predict_proba" if probable and not scores else "decision_function"
+    weight = task.weight if weight_name(task.estimator) is not None else None
+    cv: Any = "loo" if splits is None else splits
+    params = task.fit_params or None
+    left = left_out(
+        task.estimator, task.X, task.y, sample_weight=weight, method=method, cv=cv, n_jobs=n_jobs, fit_params=params
+    )
+    values = np.asarray(left.held_out, dtype=np.float64).reshape(len(task.y), -1)
+    return HeldOut(left.full, np.arange(len(task.y)), Outputs(values, method == "predict_proba"))
 
 
 def joined(parts: list[HeldOut], weight: Doubles) -> tuple[Rows, Outputs, Doubles]:

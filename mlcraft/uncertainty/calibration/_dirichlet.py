@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 
-from mlcraft._engine.spectrum import one_blas_thread
+from mlcraft._engine.spectrum import product
 from mlcraft._engine.status import warn_caller
 from mlcraft.uncertainty.calibration._logistic_maps import softmax
 
@@ -60,11 +60,10 @@ class DirichletMap:
         """
         problem = _Problem(log_p, np.column_stack([log_p, np.ones(len(log_p))]), target, weight, penalty)
         n_classes = log_p.shape[1]
-        with one_blas_thread():
-            solve = _by_newton if n_classes * (n_classes + 1) <= WIDEST else _by_first_order
-            moved, steps = solve(problem)
-            start = float(np.abs(problem.value(np.zeros_like(moved))[1]).max())
-            left = float(np.abs(problem.value(moved)[1]).max())
+        solve = _by_newton if n_classes * (n_classes + 1) <= WIDEST else _by_first_order
+        moved, steps = solve(problem)
+        start = float(np.abs(problem.value(np.zeros_like(moved))[1]).max())
+        left = float(np.abs(problem.value(moved)[1]).max())
         if not left <= SMALL * max(1.0, start):
             warn_caller(
                 f"Dirichlet calibration stopped after {steps} iterations with a gradient of {left:.3g}, at first "
@@ -75,7 +74,7 @@ class DirichletMap:
 
     def __call__(self, log_p: Doubles) -> Doubles:
         """Return probabilities of shape (n_samples, n_classes)."""
-        return softmax(log_p @ self.matrix.T + self.intercept)
+        return softmax(product(log_p, self.matrix.T) + self.intercept)
 
 
 @dataclass(frozen=True)
