@@ -75,7 +75,7 @@ class Calibrator:
         -------
         Calibrator
         """
-        floor = smallest_probability(outputs, weight)
+        floor = smallest_probability(outputs, weight, only_order=method in ("isotonic", "venn-abers"))
         if method in JOINT:
             logs = log_probabilities(outputs, floor)
             target = (codes[:, np.newaxis] == np.arange(n_classes)).astype(np.float64)

@@ -13,6 +13,7 @@ __all__ = ["Outputs", "log_odds", "log_probabilities", "outputs_of", "smallest_p
 Doubles = NDArray[np.float64]
 FLOOR = 0.5  # of the smallest probability above zero
 TINY = 1e-300  # so that logarithms stay finite
+ROUNDING = float(np.finfo(np.float64).eps)  # below it a probability tells of the model, not of the rows
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _aligned(values: Doubles, known: NDArray[Any], classes: NDArray[Any], is_pro
     return Outputs(wide, False)
 
 
-def smallest_probability(outputs: Outputs, weight: Doubles | None = None) -> float:
+def smallest_probability(outputs: Outputs, weight: Doubles | None = None, *, only_order: bool = False) -> float:
     """
     Return what a probability of zero is read as: half the smallest one above zero that was seen.
 
@@ -122,6 +123,8 @@ def smallest_probability(outputs: Outputs, weight: Doubles | None = None) -> flo
     outputs : Outputs
     weight : ndarray of shape (n_samples,), optional
         Rows of weight zero are not looked at.
+    only_order : bool, default=False
+        Whether only the order of the probabilities counts; otherwise 2.2e-16 is the least.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def smallest_probability(outputs: Outputs, weight: Doubles | None = None) -> flo
     if not outputs.is_probability:
         return 0.0
     values = outputs.values if weight is None else outputs.values[weight > 0]
-    return max(FLOOR * float(values.min(initial=1.0, where=values > 0)), TINY)
+    return max(FLOOR * float(values.min(initial=1.0, where=values > 0)), TINY if only_order else ROUNDING)
 
 
 def log_odds(outputs: Outputs, floor: float) -> Doubles:
