@@ -70,7 +70,7 @@ def calibrate(
     >>> naive = GaussianNB().fit(X[:300], y[:300])
     >>> model = calibrate(naive, X[300:450], y[300:450], method="beta", cv="prefit")
     >>> naive.predict_proba(X[450:453])[:, 1].round(3), model.predict_proba(X[450:453])[:, 1].round(3)
-    (array([1., 0., 1.]), array([0.998, 0.   , 0.998]))
+    (array([1., 0., 1.]), array([0.998, 0.005, 0.998]))
     """
     model = CalibratedClassifier(estimator, method=method, cv=cv, ensemble=ensemble, penalty=penalty, n_jobs=n_jobs)
     return model.fit(X, y, sample_weight, groups=groups, **(fit_params or {}))

@@ -92,8 +92,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
     Notes
     -----
     Two classes: decision_function is used before predict_proba, which may saturate. A probability of exactly zero is
-    read as half the smallest one above zero among the calibration rows; where more than the order counts, 2.2e-16 is the
-    least.
+    read as half the smallest one above zero among the calibration rows; where more than the order counts, 2.2e-16 is
+    the least.
 
     `LogisticRegression` of this library, also as the last step of a Pipeline, is fitted once: its folds start at that
     fit, and "loo" is one step of Newton's method from it. Steps before it that do not look at y are then fitted once,
