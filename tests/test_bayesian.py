@@ -115,3 +115,40 @@ def test_degenerate_data(name):
         assert np.isfinite(std).all()
     with pytest.raises(ValueError, match="NaN"):
         OURS[name]().fit(np.where(X > 5, np.nan, X), y)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OURS)
+def test_posterior_covers_what_the_prior_draws(name):
+    """Coefficients drawn from a normal prior are in 90 % of the intervals, new values in 90 % of theirs."""
+    rng = np.random.default_rng(0)
+    n, p, runs = 300, 10, 400
+    z = 1.6448536269514722
+    inside, new_inside = [], []
+    for _ in range(runs):
+        b, noise = rng.normal(0, 0.7, p), 1.5
+        X = rng.standard_normal((n + 50, p)) + 1
+        y = X @ b + rng.normal(0, noise, n + 50) + 3
+        model = OURS[name]().fit(X[:n], y[:n])
+        if name == "BayesianRidge":  # ARD prunes columns: what it drops it calls zero for certain
+            inside.append(np.abs(b - model.coef_) <= z * np.sqrt(np.diag(model.sigma_)))
+        mean, std = model.predict(X[n:], return_std=True)
+        new_inside.append(np.mean(np.abs(y[n:] - mean) <= z * std))
+    # precisions are estimated and the intercept counts as known: with 80 rows ARD is down to 88 %
+    if inside:
+        assert abs(np.mean(inside) - 0.9) < 3 * np.sqrt(0.09 / (runs * p))
+    assert abs(np.mean(new_inside) - 0.9) < 0.012
+
+
+@pytest.mark.slow
+def test_dependent_rows_make_the_posterior_too_narrow():
+    """The planted failure: a column that is constant in clusters, with an effect of the cluster beside it."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(200):
+        x, own = (np.repeat(rng.standard_normal(30), 20) for _ in range(2))
+        X = np.column_stack([x, rng.standard_normal((600, 3))])
+        y = X[:, 1:].sum(axis=1) + own + rng.standard_normal(600)
+        model = BayesianRidge().fit(X, y)
+        hits += abs(model.coef_[0]) <= 1.6448536269514722 * np.sqrt(model.sigma_[0, 0])
+    assert hits / 200 < 0.6

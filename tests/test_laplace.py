@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sklearn.linear_model as theirs
 from numpy.testing import assert_allclose
 from reference import laplace as twin
 from scipy import sparse, stats
@@ -289,6 +290,13 @@ def test_what_is_refused():
         laplace(BayesianRidge(), X, y)
     with pytest.raises(TypeError, match="got DecisionTreeClassifier"):
         laplace(DecisionTreeClassifier(), X, y)
+    for other in (theirs.LogisticRegression(), make_pipeline(StandardScaler(), FirthLogisticRegression())):
+        with pytest.raises((TypeError, ValueError), match=r"got LogisticRegression|Invalid parameter"):
+            evidence_path(other, X, y)
+    forgotten = LogisticRegression().fit(X, y)
+    del forgotten._likelihood
+    with pytest.raises(ValueError, match="remembers nothing of the rows"):
+        laplace(forgotten)
     improper = r"the posterior is improper: there is no penalty, and"
     with pytest.raises(ValueError, match=improper + " columns are dependent"), pytest.warns(CollinearityWarning):
         laplace(LogisticRegression(C=np.inf), np.column_stack([X, X[:, 0]]), y)

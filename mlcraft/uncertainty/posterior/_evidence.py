@@ -11,7 +11,7 @@ from scipy import optimize
 from sklearn.base import clone
 
 from mlcraft._engine.status import warn_caller
-from mlcraft.uncertainty.posterior._laplace import laplace
+from mlcraft.uncertainty.posterior._laplace import laplace, logistic_step
 from mlcraft.uncertainty.posterior._posterior import LaplacePosterior, last_step
 
 __all__ = ["EvidencePath", "evidence_path"]
@@ -78,6 +78,8 @@ def evidence_path(
 
     Raises
     ------
+    TypeError
+        If the estimator is no LogisticRegression of mlcraft, nor ends in one.
     ValueError
         If a C is not positive and finite.
 
@@ -102,12 +104,12 @@ def evidence_path(
     C = 2.0, log evidence -53.8
     """
     Cs = _checked(Cs)
+    solver = clone(logistic_step(estimator)).set_params(warm_start=True)
     before = estimator[:-1] if hasattr(estimator, "steps") and len(estimator.steps) > 1 else None
     rows = X
     if before is not None:
         before = clone(before).fit(X, y)
         rows = before.transform(X)
-    solver = clone(last_step(estimator)).set_params(warm_start=True)
     tried: dict[float, tuple[float, float]] = {}
 
     def loss_at(log_c: float) -> float:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from mlcraft.uncertainty._glm_door import GlmInference
 from mlcraft.uncertainty.posterior._posterior import LaplacePosterior, last_step, transformed
 
-__all__ = ["laplace"]
+__all__ = ["laplace", "logistic_step"]
 
 
 def laplace(
@@ -83,22 +83,28 @@ def laplace(
     >>> print(model.predict_proba(far).round(3), posterior.predict_proba(far).round(3))
     [[0.001 0.999]] [[0.115 0.885]]
     """
-    last = last_step(estimator)
+    last = logistic_step(estimator)
     given = X is not None
     if "coef_" not in vars(last):
         if not given or y is None:
             check_is_fitted(last)
         estimator = fitted_clone(estimator, X, y, sample_weight)
         last = last_step(estimator)
-    if not hasattr(type(last), "loo_proba_"):
-        raise TypeError(
-            f"laplace needs a LogisticRegression of mlcraft, or a Pipeline that ends in one; got {type(last).__name__}"
-            ". For a regression there is mlcraft.linear_model.BayesianRidge"
-        )
     inference = GlmInference(last, base)
     if given:
         inference.rows(transformed(estimator, X), y, sample_weight)
     return LaplacePosterior(estimator, inference)
+
+
+def logistic_step(estimator: Any) -> Any:
+    """Return the last step of a Pipeline, or the estimator itself, if it is a logistic regression of mlcraft."""
+    last = last_step(estimator)
+    if not hasattr(type(last), "loo_proba_"):
+        raise TypeError(
+            "a posterior needs a LogisticRegression of mlcraft, or a Pipeline that ends in one; got "
+            f"{type(last).__name__}. For a regression there is mlcraft.linear_model.BayesianRidge"
+        )
+    return last
 
 
 def fitted_clone(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
