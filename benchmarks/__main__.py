@@ -13,6 +13,7 @@ COMMANDS = {
     "inference": ("inference", "standard errors and summaries beside statsmodels"),
     "memory": ("memory", "extra memory while fitting, as a share of X"),
     "influence": ("influence", "leverage, leave-one-out, influence and importance, beside statsmodels and refits"),
+    "jackknife": ("jackknife", "intervals of the jackknife+ and of CV+ from one fit, beside MAPIE"),
     "startup": ("startup", "time to import"),
     "accuracy": ("accuracy", "correct digits on certified problems"),
     "ridge_cv": ("ridge_cv", "ridge regression that chooses its penalty, beside scikit-learn"),

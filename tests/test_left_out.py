@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -17,10 +19,14 @@ from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
-from mlcraft.exceptions import LeverageWarning
+from mlcraft import _core
+from mlcraft._engine.resampling import resample_weights, seed_of
+from mlcraft.exceptions import CollinearityWarning, LeverageWarning
 from mlcraft.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from mlcraft.uncertainty.left_out import left_out, order_bounds
+from mlcraft.uncertainty.left_out._bootstrap import resampling_plan
 
 
 def rows(n=40, p=4, seed=0):
@@ -222,27 +228,45 @@ def test_labels_and_parallel_refits():
     np.testing.assert_array_equal(left.held_out, again.held_out)
 
 
-def test_resamples_by_hand():
+@pytest.mark.parametrize("aggregate", ["mean", "median"])
+@pytest.mark.parametrize("estimator", [PeerRidge(), Ridge()], ids=["refits", "weighted moments"])
+def test_resamples_by_hand(estimator, aggregate):
     X, y, weight = rows(15)
-    for aggregate, together in (("mean", np.mean), ("median", np.median)):
-        left = left_out(
-            PeerRidge(), X, y, sample_weight=weight, cv="bootstrap", n_resamples=3, aggregate=aggregate, random_state=5
-        )
-        random = np.random.RandomState(5)
-        draws = [random.randint(0, 15, 15) for _ in range(3)]
-        models = [PeerRidge().fit(X[rows], y[rows], weight[rows]) for rows in draws]
-        full = PeerRidge().fit(X, y, weight)
-        predictions = everything(left, X)
-        never = 0
-        for i in range(15):
-            unseen = [model for model, drawn in zip(models, draws, strict=True) if i not in drawn]
-            never += not unseen
-            expected = together([model.predict(X) for model in unseen or [full]], axis=0)
-            np.testing.assert_allclose(predictions[:, i], expected)
-        np.testing.assert_allclose(left.held_out, np.diagonal(predictions))
-        assert left.member is None
-        assert left.n_models == 15
-        assert left.never_left_out == never > 0
+    left = left_out(
+        estimator, X, y, sample_weight=weight, cv="bootstrap", n_resamples=3, aggregate=aggregate, random_state=5
+    )
+    assert left.form == ("linear" if isinstance(estimator, Ridge) else "refits")
+    counts = resample_weights(resampling_plan(15, seed_of(5), None), 0, 3)
+    assert np.all(counts.sum(axis=1) == 15)
+    models = [PeerRidge().fit(X, y, weight * drawn) for drawn in counts]
+    full = PeerRidge().fit(X, y, weight)
+    predictions = everything(left, X)
+    never = 0
+    for i in range(15):
+        unseen = [model for model, drawn in zip(models, counts, strict=True) if drawn[i] == 0]
+        never += not unseen
+        together = getattr(np, aggregate)
+        expected = together([model.predict(X) for model in unseen or [full]], axis=0)
+        np.testing.assert_allclose(predictions[:, i], expected, rtol=1e-9)
+    np.testing.assert_allclose(left.held_out, np.diagonal(predictions))
+    assert left.member is None
+    assert left.n_models == 15
+    assert left.never_left_out == never > 0
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(40) // 4], ids=["rows", "groups"])
+@pytest.mark.parametrize("name", LINEAR)
+def test_resamples_by_weighted_moments_equal_refits(name, groups):
+    X, y, weight = rows()
+    X[:, 3] = np.arange(40) < 3  # in some resamples a column of zeros
+    arguments = {"sample_weight": weight, "cv": "bootstrap", "random_state": 1, "n_resamples": 70, "groups": groups}
+    fast = left_out(LINEAR[name], X, y, **arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollinearityWarning)
+        slow = left_out(LINEAR[name], X, y, closed_form=False, **arguments)
+    assert (fast.form, slow.form) == ("linear", "refits")
+    np.testing.assert_allclose(fast.held_out, slow.held_out, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(everything(fast, X[:5]), everything(slow, X[:5]), rtol=1e-8, atol=1e-8)
 
 
 def test_resamples_of_groups_and_classes():
@@ -410,3 +434,47 @@ def test_order_bounds_of_wrong_offsets():
         order_bounds(left, X, np.ones(20), np.where(np.arange(20) == 2, np.nan, 1.0), [1], [20])
     with pytest.raises(ValueError, match="scale must have shape"):
         order_bounds(left, X[:3], 0.0, 0.0, [1], [20], scale=np.ones(2))
+
+
+@pytest.mark.parametrize("n", [1, 40, 700, 5000])
+def test_order_bounds_in_order_and_with_ties(n):
+    """Rows that come sorted fool a sample of them; equal values and infinite ones are counted as they are."""
+    random = np.random.default_rng(0)
+    base, points, weights = np.array([1.0, -2.0]), random.standard_normal((2, 3)), np.zeros((n, 3))
+    for values in (
+        np.arange(n) * 1.0,
+        np.arange(n)[::-1] // 7 * 1.0,
+        np.zeros(n),
+        np.where(np.arange(n) % 2, np.inf, 0),
+    ):
+        ranks = np.array([[1, (n + 1) // 2, n], [n, n // 3 + 1, 1]])
+        found = _core.order_bounds(base, points, (weights, None), np.stack([values, values]), None, ranks)
+        np.testing.assert_array_equal(found, base[:, np.newaxis, np.newaxis] + np.sort(values)[ranks - 1])
+
+
+def test_order_bounds_do_not_depend_on_threads():
+    X, y, _ = rows(3000, 20)
+    left = left_out(Ridge(), X, y)
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            found.append(order_bounds(left, X[:700], -1.0, 1.0, [150, 300], [2850, 2700]))
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+@pytest.mark.parametrize("n_rows", [500, 5000])
+def test_memory_of_a_block(n_rows):
+    """The bounds of many points take the memory of a few: n_test x n_train is never there."""
+    X, y, _ = rows(4000, 10)
+    left = left_out(Ridge(), X, y)
+    others = rows(n_rows, 10, seed=4)[0]
+    peaks = []
+    for work in (
+        lambda: order_bounds(left, others, -1.0, 1.0, [200], [3800]),
+        lambda: [None for _ in left.blocks(others, 2**20)],
+    ):
+        tracemalloc.start()
+        work()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks) < 3 * X.nbytes + 4 * others.nbytes + 2**22

@@ -16,39 +16,82 @@ namespace {
 
 constexpr Index points_together = 12;        // whose predictions are made in one sweep over the weights
 constexpr Index weights_in_cache = 1 << 13;  // elements, about
-constexpr Index too_few_to_sample = 512;
+constexpr Index too_few_to_sample = 512, look_at = 16;
 constexpr double infinite = std::numeric_limits<double>::infinity();
+
+// Where the value of a rank was for the last points, and how far it may have moved.
+struct Guess {
+    double at = 0, reach = -1;  // below zero: nothing is known
+
+    void learn(double value, double width) {
+        const double moved = std::abs(value - at);
+        reach = reach < 0 ? width : 0.75 * std::max(reach, moved) + 0.75 * moved;
+        at = value;
+        if (!std::isfinite(at) || !std::isfinite(reach)) reach = -1;
+    }
+};
 
 // Finds values of given ranks among n, of which there may be many.
 class Selection {
 public:
     explicit Selection(Index n)
-        : n_(n), sample_size_(static_cast<Index>(std::pow(static_cast<double>(n), 2.0 / 3.0))), kept_(n + 1),
+        : n_(n), sample_size_(static_cast<Index>(std::pow(static_cast<double>(n), 2.0 / 3.0))), kept_(n + look_at),
           sample_(sample_size_ + 1) {}
 
     // The rank-th smallest, counted from one; `values` stay as they are.
-    double find(const double* values, Index rank) {
+    double find(const double* values, Index rank, Guess& guess) {
         if (rank < 1) return -infinite;
         if (rank > n_) return infinite;
+        double found = 0;
         if (n_ > too_few_to_sample) {
+            if (guess.reach >= 0 && within(values, rank, guess.at - guess.reach, guess.at + guess.reach, found)) {
+                guess.learn(found, 0.0);
+                return found;
+            }
             const double share = static_cast<double>(rank) / static_cast<double>(n_);
             const double size = static_cast<double>(sample_size_);
             const double slack = 3.0 * std::sqrt(size * share * (1.0 - share)) + 2.0;
             const auto [low, high] = bracket(values, share * size - slack, share * size + slack);
-            Index below = 0, count = 0;
-            for (Index i = 0; i < n_; ++i) {  // no branches: two of three would be guessed wrong
-                const double v = values[i];
-                kept_.data[count] = v;
-                below += static_cast<Index>(v < low);
-                count += static_cast<Index>((v >= low) & (v <= high));
+            if (within(values, rank, low, high, found)) {
+                guess.learn(found, (high - low) / 4.0);
+                return found;
             }
-            if (below < rank && rank <= below + count) return smallest(count, rank - below);
         }
         std::copy_n(values, n_, kept_.data);
         return smallest(n_, rank);
     }
 
 private:
+    // Whether the value wanted is in [low, high]: most values need no more than two comparisons each.
+    bool within(const double* values, Index rank, double low, double high, double& found) {
+        Index below = 0, count = 0;
+        for (Index i = 0; i < n_; i += look_at) {
+            const Index here = std::min(look_at, n_ - i);
+            const double* v = values + i;
+            Index under = 0, up_to = 0;
+            if (here == look_at) {
+                for (Index k = 0; k < look_at; ++k) {
+                    under += static_cast<Index>(v[k] < low);
+                    up_to += static_cast<Index>(v[k] <= high);
+                }
+            } else {
+                for (Index k = 0; k < here; ++k) {
+                    under += static_cast<Index>(v[k] < low);
+                    up_to += static_cast<Index>(v[k] <= high);
+                }
+            }
+            below += under;
+            if (under == up_to) continue;
+            for (Index k = 0; k < here; ++k) {  // no branches: they would often be guessed wrong
+                kept_.data[count] = v[k];
+                count += static_cast<Index>((v[k] >= low) & (v[k] <= high));
+            }
+        }
+        if (rank <= below || rank > below + count) return false;
+        found = smallest(count, rank - below);
+        return true;
+    }
+
     std::pair<double, double> bracket(const double* values, double from, double to) {
         for (Index k = 0; k < sample_size_; ++k) sample_.data[k] = values[k * n_ / sample_size_];
         double* const end = sample_.data + sample_size_;
@@ -79,7 +122,7 @@ class OrderBoundsPass {
 public:
     OrderBoundsPass(const OrderBounds& problem, double* out)
         : p_(problem), out_(out), select_(problem.rows), predictions_(points_together * problem.rows + 1),
-          values_(problem.rows + 1) {}
+          values_(problem.rows + 1), guesses_(static_cast<std::size_t>(2 * problem.levels)) {}
 
     void run(Index begin, Index count) {
         if (p_.member == nullptr) predict(begin, count);
@@ -110,14 +153,16 @@ private:
             values_.data[i] = v == v ? v : no_number;
         }
         const double base = p_.base == nullptr ? 0.0 : p_.base[point];
-        for (Index l = 0; l < p_.levels; ++l)
-            out_[(point * 2 + side) * p_.levels + l] = base + select_.find(values_.data, p_.rank[side * p_.levels + l]);
+        for (Index l = side * p_.levels; l < (side + 1) * p_.levels; ++l)
+            out_[point * 2 * p_.levels + l] =
+                base + select_.find(values_.data, p_.rank[l], guesses_[static_cast<std::size_t>(l)]);
     }
 
     const OrderBounds& p_;
     double* const out_;
     Selection select_;
     const AlignedBuffer<double> predictions_, values_;
+    std::vector<Guess> guesses_;
 };
 
 }  // namespace

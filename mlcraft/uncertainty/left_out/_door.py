@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 
+from mlcraft._engine.resampling import seed_of
+from mlcraft.uncertainty.left_out._bootstrap import FittedModels, LinearModels, Resampled, resampling_plan
 from mlcraft.uncertainty.left_out._folds import LinearFolds
 from mlcraft.uncertainty.left_out._linear import LinearLeaveOneOut, has_linear_form
 from mlcraft.uncertainty.left_out._logistic import LogisticLeaveOneOut
 from mlcraft.uncertainty.left_out._problem import Problem, last_step, unsupervised_steps
 from mlcraft.uncertainty.left_out._protocol import LeftOut
-from mlcraft.uncertainty.left_out._refits import Refits, Resampled
+from mlcraft.uncertainty.left_out._refits import Refits
 
 __all__ = ["left_out"]
 
@@ -50,8 +51,8 @@ def left_out(
 
     Least squares, ridge and logistic regression of this library, also as the last step of a Pipeline, are not refitted:
     leave-one-out follows from the factor of the fit to all rows (exactly for least squares and ridge, by one step of
-    Newton's method for logistic regression), folds from the moments of the other folds or by warm starts. All other
-    estimators are cloned and fitted.
+    Newton's method for logistic regression, rows of large leverage refitted), folds from the moments of the other folds
+    or by warm starts, resamples (least squares and ridge) from weighted moments. All else is cloned and fitted.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def left_out(
         raise ValueError(f"closed_form must be 'auto' or False, got {closed_form!r}")
     problem = Problem.checked(estimator, X, y, sample_weight, method, fit_params, n_jobs)
     if isinstance(cv, str) and cv == "bootstrap":
-        return _resampled(problem, n_resamples, aggregate, check_random_state(random_state), groups)
+        return _resampled(problem, n_resamples, aggregate, random_state, groups, closed_form)
     if isinstance(cv, str) and cv != "loo":
         raise ValueError(f"cv must be 'loo', 'bootstrap', a number of folds or a splitter, got {cv!r}")
     by_row = isinstance(cv, str)
@@ -154,10 +155,20 @@ def may_have_form(problem: Problem) -> bool:
     bool
     """
     last = last_step(problem.estimator)
-    form = type(last).__dict__.get("_left_out_form")  # a subclass may fit otherwise
+    form = _form(problem)
     if form is None or problem.fit_params or problem.method not in METHODS[form]:
         return False
     return not getattr(last, "positive", False) and unsupervised_steps(problem.estimator)
+
+
+def _form(problem: Problem) -> str | None:
+    """Return the name of the closed form; a subclass may fit otherwise and has none."""
+    form: str | None = type(last_step(problem.estimator)).__dict__.get("_left_out_form")
+    return form
+
+
+def _remark(full: Any) -> str:
+    return KEPT_STEPS if isinstance(full, Pipeline) and len(full.steps) > 1 else ""
 
 
 def _closed(problem: Problem, by_row: bool, train: Sequence[Rows], test: Sequence[Rows]) -> LeftOut | None:
@@ -166,8 +177,7 @@ def _closed(problem: Problem, by_row: bool, train: Sequence[Rows], test: Sequenc
     last = last_step(full)
     transform = EarlierSteps(full)
     X = transform(problem.X)
-    remark = KEPT_STEPS if isinstance(full, Pipeline) and len(full.steps) > 1 else ""
-    form = type(last)._left_out_form
+    remark, form = _remark(full), _form(problem)
     if by_row:
         if form == "logistic":
             return LogisticLeaveOneOut(
@@ -209,14 +219,26 @@ class EarlierSteps:
         return X
 
 
-def _resampled(problem: Problem, n_resamples: int, aggregate: str, random: Any, groups: Any) -> LeftOut:
-    if not (isinstance(n_resamples, int | np.integer) and n_resamples >= 1):
-        raise ValueError(f"n_resamples must be a positive whole number, got {n_resamples!r}")
+def _resampled(
+    problem: Problem, count: int, aggregate: str, random_state: Any, groups: Any, closed_form: Any
+) -> LeftOut:
+    if not (isinstance(count, int | np.integer) and count >= 1):
+        raise ValueError(f"n_resamples must be a positive whole number, got {count!r}")
     if aggregate not in ("mean", "median"):
         raise ValueError(f"aggregate must be 'mean' or 'median', got {aggregate!r}")
     if problem.labels:
         raise ValueError("labels have no mean: pass method='predict_proba' for resamples of a classifier")
-    return Resampled(problem, int(n_resamples), aggregate, random, groups)
+    plan = resampling_plan(problem.n_samples, seed_of(random_state), groups)
+    models: LinearModels | FittedModels | None = None
+    if closed_form == "auto" and may_have_form(problem) and _form(problem) == "linear":
+        full = problem.fit()
+        last, transform = last_step(full), EarlierSteps(full)
+        factor = last.factor_
+        if has_linear_form(last) and not factor.dual:
+            rows = transform(problem.X), problem.y, problem.sample_weight
+            models = LinearModels(full, last, transform, rows, plan, int(count), _remark(full))
+    models = models or FittedModels(problem, plan, int(count))
+    return Resampled(models, problem.X, plan, aggregate)
 
 
 def _folds(problem: Problem, cv: Any, groups: Any, random_state: Any) -> tuple[list[Rows], list[Rows]]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _num_samples
 
-from mlcraft.uncertainty.left_out._protocol import BLOCK_BYTES, LeftOut
+from mlcraft import _core
+from mlcraft.uncertainty.left_out._protocol import BLOCK_BYTES
 
 __all__ = ["order_bounds"]
 
@@ -16,7 +17,7 @@ Doubles = NDArray[np.float64]
 
 
 def order_bounds(
-    left: LeftOut,
+    left: Any,
     X: Any,
     low: ArrayLike,
     high: ArrayLike,
@@ -82,11 +83,16 @@ def order_bounds(
     factors = None if scale is None else np.asarray(scale, dtype=np.float64)
     if factors is not None and factors.shape != (_num_samples(X),):
         raise ValueError(f"scale must have shape ({_num_samples(X)},), one factor a row of X; got {factors.shape}")
+    weights = getattr(left, "weights", None)
+    if weights is not None:  # the predictions are products, which need not be there all at once
+        base, points = left.terms(X)
+        chosen = weights if subset is None else weights[counted]
+        return _core.order_bounds(base, points, (chosen, None), offsets, factors, ranks)
     member = counted if left.member is None else left.member[counted]
-    bounds: list[Doubles] = []
-    for rows, block in left.blocks(X, max_bytes=max(1, int(max_bytes) * left.n_models // (4 * max(n, 1)))):
-        part = None if factors is None else factors[rows]
-        bounds.append(_bounds_of_table(block, member, offsets, ranks, part))
+    bounds = [
+        _core.order_bounds(None, block, (None, member), offsets, None if factors is None else factors[rows], ranks)
+        for rows, block in left.blocks(X, max_bytes)
+    ]
     return np.concatenate(bounds) if bounds else np.empty((0, 2, ranks.shape[1]))
 
 
@@ -97,26 +103,3 @@ def _offsets(values: ArrayLike, n: int, name: str) -> Doubles:
     if np.isnan(found).any():
         raise ValueError(f"{name} holds NaN in row {int(np.flatnonzero(np.isnan(found))[0])}")
     return found.astype(np.float64, copy=False)
-
-
-def _bounds_of_table(
-    table: NDArray[Any], member: NDArray[np.intp], offsets: Doubles, ranks: NDArray[np.int64], scale: Doubles | None
-) -> Doubles:
-    """Order statistics of ``table[:, member] + scale[:, None] * offsets`` for lower and upper bounds."""
-    predictions = table[:, member]
-    bounds = np.empty((len(table), 2, ranks.shape[1]))
-    for side in range(2):
-        shift = offsets[side] if scale is None else scale[:, np.newaxis] * offsets[side]
-        bounds[:, side] = _ranked(predictions + shift, ranks[side])
-    return bounds
-
-
-def _ranked(values: Doubles, ranks: NDArray[np.int64]) -> Doubles:
-    """Values of the given ranks, counted from one, in each row."""
-    count = values.shape[1]
-    inside = (ranks >= 1) & (ranks <= count)
-    found = np.where(ranks < 1, -np.inf, np.inf) * np.ones((len(values), 1))
-    if inside.any():
-        places = ranks[inside] - 1
-        found[:, inside] = np.partition(values, np.unique(places), axis=1)[:, places]
-    return found
