@@ -408,11 +408,12 @@ def test_jackknife_after_bootstrap():
     again = clone(model).fit(X, y)
     ends = model.predict_interval(new, 0.8)
     assert_array_equal(again.predict_interval(new, 0.8), ends)
-    assert 0.74 < np.mean((ends[:, 0] <= target) & (target <= ends[:, 1])) < 0.9
+    # 150 rows: the coverage of one training set varies by 0.033, and jackknife+ has 0.75 here
+    assert 0.7 < np.mean((ends[:, 0] <= target) & (target <= ends[:, 1])) < 0.9
     plus = ConformalRegressor(Ridge(), method="jackknife+").fit(X, y).predict_interval(new, 0.8)
     assert_allclose(ends, plus, atol=2.0)
     refits = clone(model).set_params(closed_form=False).fit(X, y).predict_interval(new, 0.8)
-    assert 0.74 < np.mean((refits[:, 0] <= target) & (target <= refits[:, 1])) < 0.9
+    assert 0.7 < np.mean((refits[:, 0] <= target) & (target <= refits[:, 1])) < 0.9
 
 
 def hostile():
