@@ -14,7 +14,7 @@ from mlcraft.uncertainty.conformal._calibrated import Calibrated, Query, kth, kt
 __all__ = ["ManyModels", "Units"]
 
 Doubles = NDArray[np.float64]
-BLOCK_BYTES = 2**25
+BLOCK_BYTES = 2**23  # several arrays of this size at a time
 
 
 class Units(Protocol):
@@ -132,11 +132,11 @@ class ManyModels:
             for rows, own, _ in self.calibrated.by_group(part):
                 where = np.arange(block.start, block.stop)[rows]
                 points = values[rows] if isinstance(own, slice) else values[rows][:, own]
-                weight, new = self._weights(own, part.take(rows))
+                weight, new, total = self._weights(own, part.take(rows))
                 for column in range(y.shape[1]):
                     at = y[where, column, np.newaxis]
-                    below, equal = (points < at) @ weight, (points == at) @ weight
-                    answer[where, column] = (below + taus[where, 0] * (equal + new)) / (weight.sum() + new)
+                    below, upto = _weight_of(points < at, weight), _weight_of(points <= at, weight)
+                    answer[where, column] = (below + taus[where, 0] * (upto - below + new)) / (total + new)
         return answer
 
     def quantiles(self, X: Any, q: Doubles, side: str, query: Query) -> Doubles:
@@ -160,10 +160,12 @@ class ManyModels:
                     answer[where, which] = sign * upper
         return answer
 
-    def _weights(self, own: Any, query: Query) -> tuple[Doubles, Any]:
+    def _weights(self, own: Any, query: Query) -> tuple[Doubles | None, Any, float]:
+        """Return weights of calibration rows (None: one each), of the new rows, and the sum of the former."""
         if self.calibrated.weight is None or query.weight is None:
-            return np.ones(self.calibrated.count(own)), 1.0
-        return self.calibrated.weight[own], query.weight
+            return None, 1.0, float(self.calibrated.count(own))
+        weight = self.calibrated.weight[own]
+        return weight, query.weight, float(weight.sum())
 
     def _candidates(self, X: Any) -> Iterator[tuple[slice, Doubles]]:
         """Yield what each left-out row says y might be, of shape (n_rows, n_samples)."""
@@ -187,6 +189,11 @@ class ManyModels:
                     unit = self.units.at(_safe_indexing(X, np.arange(block.start, block.stop)))
                     part = np.stack(np.broadcast_arrays(part, unit), axis=-1)
                 yield block, part
+
+
+def _weight_of(chosen: NDArray[np.bool_], weight: Doubles | None) -> NDArray[Any]:
+    found: NDArray[Any] = np.count_nonzero(chosen, axis=1) if weight is None else chosen @ weight
+    return found
 
 
 def _length(X: Any) -> int:
