@@ -15,14 +15,15 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression as TheirLogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GroupKFold, RepeatedStratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, LeaveOneOut, RepeatedStratifiedKFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
-from mlcraft.exceptions import SeparationWarning
+from mlcraft.exceptions import ExchangeabilityWarning, SeparationWarning
 from mlcraft.linear_model import LogisticRegression
 from mlcraft.uncertainty import CalibratedClassifier, calibrate
 from mlcraft.uncertainty.calibration._calibrator import METHODS, Calibrator
@@ -286,6 +287,7 @@ def test_combined_venn_abers_lies_between_its_bounds():
     assert np.all((bounds[..., 0] - 0.02 <= p) & (p <= bounds[..., 1] + 0.02))
 
 
+@pytest.mark.filterwarnings("ignore::mlcraft.exceptions.ExchangeabilityWarning")
 def test_what_goes_in_goes_to_the_classifier():
     """Frames with texts, sparse rows and fit parameters are not touched on the way."""
     frame = pd.DataFrame({"colour": list("rgb") * 40, "size": list("sl") * 60})
@@ -299,6 +301,46 @@ def test_what_goes_in_goes_to_the_classifier():
     assert (
         calibrate(make_pipeline(StandardScaler(), LogisticRegression()), X, y, fit_params=fit_params).score(X, y) > 0.7
     )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("pipeline", [False, True])
+def test_folds_of_our_logistic_regression_follow_from_one_fit(n_classes, pipeline, monkeypatch):
+    X, y = rows(n_classes)
+    inner = make_pipeline(StandardScaler(), LogisticRegression()) if pipeline else LogisticRegression()
+    weight = np.random.default_rng(0).uniform(0.5, 2, 300)
+    for method in ("platt", "dirichlet", "venn-abers"):
+        quick = calibrate(inner, X, y, method=method, sample_weight=weight)
+        with monkeypatch.context() as patch:
+            patch.setattr("mlcraft.uncertainty.calibration._classifier.from_the_fit", lambda *_: None)
+            refitted = calibrate(inner, X, y, method=method, sample_weight=weight)
+        tolerance = 1e-6 if not pipeline else 0.02 if method != "venn-abers" else 0.1  # scaled once, or for each fold
+        assert_allclose(quick.predict_proba(X), refitted.predict_proba(X), atol=tolerance)
+
+
+def test_leaving_out_each_row_alone():
+    X, y = rows(n=40)
+    quick = calibrate(LogisticRegression(), X, y, cv="loo")
+    refitted = calibrate(LogisticRegression(), X, y, cv=LeaveOneOut())
+    assert_allclose(quick.predict_proba(X), refitted.predict_proba(X), atol=0.01)
+    any_one = calibrate(GaussianNB(), X, y, cv="loo")
+    assert_allclose(any_one.predict_proba(X), calibrate(GaussianNB(), X, y, cv=LeaveOneOut()).predict_proba(X))
+    with pytest.raises(ValueError, match="one fit for each row"):
+        calibrate(GaussianNB(), X, y, cv="loo", ensemble=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.filterwarnings("ignore::mlcraft.exceptions.SeparationWarning")
+def test_same_bits_for_any_number_of_threads(method):
+    X, y = rows(3, n=20_000)
+    outputs = Outputs(GaussianNB().fit(X, y).predict_proba(X), True)
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            maps = Calibrator.fit(method, outputs, y, 3, np.ones(len(y)), 1.0)
+            found.append(maps.probabilities(outputs))
+    assert_array_equal(found[0], found[1])
+    assert_array_equal(found[0], found[2])
 
 
 def test_processes_give_the_same():
@@ -340,6 +382,36 @@ def test_nan_of_the_classifier_is_named():
 
     with pytest.raises(ValueError, match="Broken predicts NaN for 1 rows, the first of them row 3"):
         calibrate(Broken().fit(*rows()), *rows(), cv="prefit")
+
+
+def test_rows_in_time_and_copies_are_doubtful():
+    X, y = rows()
+    days = pd.DataFrame(X, index=pd.date_range("2024-01-01", periods=300))
+    with pytest.warns(ExchangeabilityWarning, match="in the order of time"):
+        calibrate(GaussianNB(), days, y)
+    calibrate(GaussianNB(), days, y, cv=TimeSeriesSplit(3))
+    twice = np.tile(np.arange(150), 2)
+    with pytest.warns(ExchangeabilityWarning, match="of 300 rows have a twin"):
+        calibrate(GaussianNB(), X[twice], y[twice])
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_one_of_the_two_probabilities_is_calibrated(ties):
+    """Whatever the score: the one that belongs to the label of the new row, from 15 calibration rows here."""
+    rng = np.random.default_rng(0)
+    chosen, happened, apart = [], [], []
+    for _ in range(4000):
+        score = rng.normal(size=16) if not ties else rng.integers(0, 3, 16).astype(float)
+        hit = (rng.random(16) < np.abs(np.sin(score))).astype(float)  # not monotone: isotonic regression is wrong here
+        p0, p1 = VennAbersMap.fit(score[1:], hit[1:], np.ones(15)).bounds(score[:1])
+        chosen.append(float(p1[0] if hit[0] else p0[0]))
+        happened.append(hit[0])
+        apart.append(float(p1[0] - p0[0]))
+    chosen, off = np.array(chosen), np.array(happened) - np.array(chosen)
+    assert np.mean(apart) > 0.1
+    for low, high in ((0, 1), (0, 0.4), (0.4, 0.7), (0.7, 1)):
+        inside = (chosen >= low) & (chosen <= high)
+        assert abs(off[inside].mean()) < 3.5 * off[inside].std() / np.sqrt(inside.sum())
 
 
 def test_doubts_are_warnings():

@@ -26,7 +26,7 @@ from mlcraft._engine.status import warn_caller
 from mlcraft._engine.validation import check_parameters
 from mlcraft.exceptions import SeparationWarning
 from mlcraft.uncertainty.calibration._calibrator import METHODS, PROBABILITIES_FIRST, Calibrator, combined
-from mlcraft.uncertainty.calibration._cross_fit import Rows, Task, cross_fitted, from_the_fit, joined
+from mlcraft.uncertainty.calibration._cross_fit import Rows, Task, cross_fitted, from_the_fit, joined, warn_about_order
 from mlcraft.uncertainty.calibration._outputs import Outputs, outputs_of
 
 __all__ = ["CalibratedClassifier"]
@@ -184,6 +184,13 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
             know one; if weights are negative or all zero; if the classifier predicts NaN.
         TypeError
             If the classifier has neither decision_function nor predict_proba.
+
+        Warns
+        -----
+        ExchangeabilityWarning
+            With a number of folds, if rows are in the order of time, or have twins in other folds.
+        SeparationWarning
+            If the outputs tell the classes of the calibration rows apart perfectly, with "beta" or "temperature".
         """
         check_parameters(self)
         X, y, sample_weight, groups = indexable(X, y, sample_weight, groups)
@@ -245,6 +252,8 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         splits = None if self.cv == "loo" else self._splits(X, y, codes, groups)
         if splits is None and self.ensemble:
             raise ValueError("ensemble=True with cv='loo' would predict by one fit for each row; choose folds")
+        if isinstance(self.cv, Integral) and splits is not None:
+            warn_about_order(task, splits)
         weight = np.ones(len(y)) if weight is None else weight
         found = None if self.ensemble else from_the_fit(task, splits, self.n_jobs)
         if found is not None or splits is None:

@@ -14,11 +14,14 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, has_fit_parameter
 
 from mlcraft._engine.status import warn_caller
+from mlcraft.exceptions import ExchangeabilityWarning
 from mlcraft.uncertainty.calibration._outputs import Outputs, outputs_of
+from mlcraft.uncertainty.conformal._checks import row_hashes
 from mlcraft.uncertainty.left_out import left_out
 
-__all__ = ["HeldOut", "Task", "cross_fitted", "from_the_fit", "joined", "weight_name"]
+__all__ = ["HeldOut", "Task", "cross_fitted", "from_the_fit", "joined", "warn_about_order", "weight_name"]
 
+REPEATED = 0.01  # share of rows with twins that is worth a word
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -122,6 +125,41 @@ def _one(task: Task, train: Rows, test: Rows) -> HeldOut:
     X = _safe_indexing(task.X, test)
     outputs = outputs_of(estimator, X, task.classes, prefer_probability=task.prefer_probability)
     return HeldOut(estimator, test, outputs)
+
+
+def warn_about_order(task: Task, splits: list[tuple[Rows, Rows]]) -> None:
+    """
+    Warn where held-out rows look as if they could not stand for new ones: in order of time, or copies across folds.
+
+    Parameters
+    ----------
+    task : Task
+    splits : list of (training rows, held-out rows)
+    """
+    index: Any = getattr(task.X, "index", None)
+    if str(getattr(index, "dtype", "")).startswith(("datetime64", "period")) and index.is_monotonic_increasing:
+        warn_caller(
+            f"The rows are in the order of time (index from {index[0]} to {index[-1]}), and folds are as if they could "
+            "have come in another: where the process changes, probabilities of new rows hold less well. Hold out later "
+            "rows, cv=TimeSeriesSplit(5).",
+            ExchangeabilityWarning,
+        )
+    hashes = row_hashes(task.X, task.y)
+    if hashes is None:
+        return
+    fold = np.zeros(len(task.y), dtype=np.intp)
+    for number, (_, test) in enumerate(splits):
+        fold[test] = number
+    order = np.lexsort((fold, hashes))
+    same, other = np.diff(hashes[order]) == 0, np.diff(fold[order]) != 0
+    twins = int(np.count_nonzero(same & other))
+    if twins > max(1, REPEATED * len(hashes)):
+        warn_caller(
+            f"At least {twins} of {len(hashes)} rows have a twin, equal in X and y, in another fold: the classifier "
+            "has seen them when they are held out. If the twins are copies, keep one of each, or keep them together "
+            "with groups= and a splitter for groups; if new rows repeat old ones as often, all is well.",
+            ExchangeabilityWarning,
+        )
 
 
 def from_the_fit(task: Task, splits: list[tuple[Rows, Rows]] | None, n_jobs: int | None) -> HeldOut | None:

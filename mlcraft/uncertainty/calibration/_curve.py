@@ -17,6 +17,7 @@ from mlcraft.uncertainty.calibration._isotonic import distinct, pooled
 __all__ = ["CalibrationCurve", "calibration_curve"]
 
 Doubles = NDArray[np.float64]
+FINEST = 4096  # cells of equal size that forecasts are put into before isotonic regressions are repeated
 EXACT = 400  # rows of a bin up to which the number of events is convolved exactly
 
 
@@ -212,9 +213,11 @@ def _consistent(given: Forecasts, found: Bins, level: float) -> tuple[Doubles, D
     for z in (ndtri(tail), -ndtri(tail)):
         ends.append(np.clip(found.predicted + sigma * (z + skew * (z * z - 1.0) / 6.0), 0.0, 1.0))
     low, high = ends
+    alone = found.count == 1
+    low[alone], high[alone] = (1.0 - found.predicted[alone] < share for share in (tail, 1.0 - tail))
     order = np.argsort(found.code, kind="stable")
     stop = np.cumsum(found.count)
-    for b in np.flatnonzero((found.count <= EXACT) & (found.size >= found.count * (1.0 - 1e-12))):
+    for b in np.flatnonzero(~alone & (found.count <= EXACT) & (found.size >= found.count * (1.0 - 1e-12))):
         rows = order[stop[b] - found.count[b] : stop[b]]
         cumulated = np.cumsum(_number_of_events(given.p[rows]))
         at = np.searchsorted(cumulated, [tail, 1.0 - tail])
@@ -236,6 +239,9 @@ def _isotonic_bands(
     """Return quantiles of isotonic regressions on events drawn from the regression found, and from the forecasts."""
     random = check_random_state(random_state)
     values, weight, _ = distinct(given.p, given.weight, given.hit)
+    if len(values) > FINEST:  # a band need not be finer than a picture
+        first = np.arange(FINEST) * len(values) // FINEST
+        values, weight = np.append(values[first[1:] - 1], values[-1]), np.add.reduceat(weight, first)
     code = np.searchsorted(values, given.p)
     place = np.minimum(np.searchsorted(values, found.predicted), len(values) - 1)
     bands = []
