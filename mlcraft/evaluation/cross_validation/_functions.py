@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn import get_config
 from sklearn import model_selection as scikit_learn
 from sklearn.base import is_classifier
@@ -322,4 +321,4 @@ def _predictions(fits: FoldFits, splits: Splits, method: str) -> NDArray[Any]:
     every = np.concatenate(found)
     whole = np.empty_like(every)
     whole[tests] = every
-    return whole.toarray() if sparse.issparse(whole) else whole
+    return whole
