@@ -136,7 +136,10 @@ def test_what_takes_refits_gets_them():
     assert np.isnan(found["test_score"]).all()
     with pytest.raises(ValueError, match="NaN"):
         ours.cross_validate(Ridge(), holes, Y, cv=3, error_score="raise")
-    assert ours.cross_validate(Ridge(), X, Y, cv=ShuffleSplit(3, train_size=0.5, test_size=0.2, random_state=0)).form == "refits"
+    assert (
+        ours.cross_validate(Ridge(), X, Y, cv=ShuffleSplit(3, train_size=0.5, test_size=0.2, random_state=0)).form
+        == "refits"
+    )
     kept = ours.cross_validate(Ridge(), X, Y, cv=3, return_estimator=True, return_indices=True)
     assert kept.form == "refits"
     assert kept["estimator"][0].summary() is not None
