@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 import warnings
 from fractions import Fraction
 
@@ -369,6 +370,103 @@ def test_digits_are_covered(kind):
     assert coverage > 0.9 - 4 * error - 0.002
     if kind != "top-k":
         assert coverage < 0.9 + 4 * error + 0.005
+
+
+@pytest.fixture(scope="module")
+def table(shared):
+    """Columns without gaps, texts as codes of categories, scaled; and labels."""
+
+    def load(name, target, n_rows):
+        pd = pytest.importorskip("pandas")
+        frame = pd.read_parquet(shared(f"data/{name}.parquet")).sample(n_rows, random_state=0)
+        columns = pd.get_dummies(frame.drop(columns=target), dtype=float).fillna(0.0)
+        X = columns.to_numpy(dtype=float)
+        spread = X.std(axis=0)
+        return ((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0))[:, spread > 0], frame[target].to_numpy()
+
+    return load
+
+
+REAL = {
+    "adult": ("income", 12_000),
+    "covtype_20k": ("Cover_Type", 12_000),
+    "letter": ("class", 12_000),
+    "spambase": ("class", 4_000),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["split", "cv+"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", REAL)
+def test_real_data_are_covered(table, name, kind, method):
+    X, y = table(name, *REAL[name])
+
+    def make(seed):
+        options = {"cv": 4} if method == "cv+" else {"calibration_size": 0.4}
+        return ConformalClassifier(
+            LogisticRegression(tol=1e-3), score=kind, method=method, random_state=seed, checks=False, **options
+        )
+
+    coverage, error = repeated(make, X, y, 0.9, 6, 1500, n_test=2500)
+    allowed = 4 * max(error, np.sqrt(0.09 / 6 * (1 / 600 + 1 / 2500)))
+    assert coverage > 0.9 - allowed
+    if kind != "top-k" and method == "split":
+        assert coverage < 0.9 + allowed
+
+
+@pytest.mark.slow
+def test_each_class_of_letters_is_covered(table):
+    X, y = table("letter", "class", 20_000)
+    model = ConformalClassifier(LogisticRegression(tol=1e-3), by_class=True, calibration_size=0.5, random_state=0)
+    model.fit(X[:10_000], y[:10_000])
+    sets = model.predict_set(X[10_000:], 0.8)
+    hits = covered(sets, np.searchsorted(model.classes_, y[10_000:]))
+    for label in model.classes_:
+        some = y[10_000:] == label
+        n = np.count_nonzero(y[model.calibration_rows_] == label)
+        assert abs(hits[some].mean() - 0.8) < 4.5 * np.sqrt(0.16 * (1 / some.sum() + 1 / n))
+
+
+@pytest.mark.parametrize("kind", ["lac", "aps"])
+def test_newton_steps_do_for_refits(kind):
+    """The p-values by one step for each row are those of refits, but for ranks that are nearly tied."""
+    X, y = make_classification(240, 5, n_informative=4, n_redundant=0, flip_y=0.2, random_state=0)
+    make = ConformalClassifier(LogisticRegression(), method="jackknife+", score=kind, random_state=0)
+    fast = clone(make).fit(X[:160], y[:160])
+    slow = clone(make).set_params(closed_form=False).fit(X[:160], y[:160])
+    assert fast.left_out_.form == "logistic"
+    assert slow.left_out_.form == "refits"
+    assert np.abs(fast.scores_ - slow.scores_).max() < 0.005
+    difference = np.abs(fast.predict_p_values(X[160:]) - slow.predict_p_values(X[160:]))
+    assert difference.max() < 0.03
+    assert difference.mean() < 1e-3
+
+
+def test_memory_is_that_of_a_block():
+    X, y = make_classification(9_000, 5, random_state=0)
+    model = ConformalClassifier(LogisticRegression(), method="jackknife+", checks=False).fit(X[:1000], y[:1000])
+    tracemalloc.start()
+    model.predict_set(X[1000:])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5 * (8 * 8_000 * 1_000 * 2)  # of all predictions at once, of which there would be several copies
+
+
+MAPIE = {"lac": "lac", "top-k": "top_k"}
+
+
+@pytest.mark.parametrize("kind", MAPIE)
+def test_sets_of_mapie(kind):
+    """Where nothing is drawn and nothing tied, the sets are those of MAPIE."""
+    mapie = pytest.importorskip("mapie.classification")
+    P, codes = drawn(600, 5, seed=20)
+    Q, _ = drawn(300, 5, seed=21)
+    levels = [0.6, 0.75, 0.9]
+    theirs = mapie.SplitConformalClassifier(given(5), confidence_level=levels, conformity_score=MAPIE[kind])
+    ours = ConformalClassifier(given(5), score=kind, prefit=True).fit(P, codes)
+    found = theirs.conformalize(P, codes).predict_set(Q)[1]
+    assert np.array_equal(ours.predict_set(Q, levels), found)
 
 
 # ---------------------------------------------------------------- scores and their settings

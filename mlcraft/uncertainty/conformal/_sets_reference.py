@@ -19,6 +19,7 @@ __all__ = ["HeldOut", "Known", "NewRows", "Reference", "Split"]
 Doubles = NDArray[np.float64]
 Codes = NDArray[np.intp]
 ROUNDING = 1e-12  # of a p-value
+BLOCK = 1 << 23  # bytes of predictions looked at together; scores and comparisons take three times as much
 SMALLEST = np.finfo(np.float64).tiny  # weight of a new row: where nothing weighs, nothing is ruled out
 
 
@@ -210,7 +211,7 @@ class HeldOut(Reference):
         """Count, or weigh, the rows that are as strange as each label, or stranger: (m, n_classes)."""
         dtype = np.intp if self.known.weight is None else np.float64
         found = np.zeros((len(rows.group), self.probabilities.n_classes), dtype=dtype)
-        for some, values in self.left.blocks(rows.X):
+        for some, values in self.left.blocks(rows.X, BLOCK):
             probabilities = self.probabilities.of_values(values)
             part = NewRows(None, rows.group[some], rows.u[some])
             if self._folds is None:
