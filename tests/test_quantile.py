@@ -1,6 +1,10 @@
 """Quantile regression: R, a linear program, the signs that prove a vertex, and hostile input."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,6 +141,23 @@ def test_degenerate_data(name, alpha):
     assert loss <= best * (1 + 1e-6) + 1e-8 * max(1.0, np.abs(y).max())
 
 
+@pytest.mark.parametrize("storage", ["c", "csr32"])
+@pytest.mark.parametrize("quantile", [0.05, 0.5])
+def test_what_no_row_sees_has_no_coefficient(quantile, storage):
+    X, y, weight = drawn(300, 4, seed=8)
+    extra = np.column_stack([X, np.full(300, -0.016), np.zeros(300), X[:, 0] - 2 * X[:, 1], np.zeros(300)])
+    weight[-1], extra[-1, -1] = 0.0, 1.0  # seen only by a row without weight
+    model = QuantileRegressor(quantile=quantile, alpha=0).fit(STORAGES[storage](extra), y, weight)
+    plain = QuantileRegressor(quantile=quantile, alpha=0).fit(X, y, weight)
+    np.testing.assert_array_equal(model.coef_[[4, 5, 7]], 0)
+    assert_allclose(model.predict(extra[:-1]), plain.predict(X[:-1]), rtol=1e-5, atol=1e-5 * np.abs(y).max())
+    # of all combinations that predict the same, the smallest at unit spread
+    spread = np.sqrt(np.average((extra - np.average(extra, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
+    unseen = np.array([1.0, -2, 0, 0, 0, 0, -1, 0])
+    direction = unseen[[0, 1, 6]] * spread[[0, 1, 6]]
+    assert abs(direction @ (model.coef_ * spread)[[0, 1, 6]]) < 1e-6 * np.linalg.norm(direction)
+
+
 def test_bad_input_is_named():
     X, y, _ = drawn()
     with pytest.raises(ValueError, match=r"quantile must be a number between 0 and 1.*\[0.2, 1.5\]"):
@@ -170,3 +191,24 @@ def test_an_exact_fit_is_no_failure(shape):
     y = X @ np.arange(1.0, shape[1] + 1)
     model = QuantileRegressor(alpha=0).fit(X, y)
     assert_allclose(model.predict(X), y, atol=1e-8 * np.abs(y).max())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is told by Linux")
+def test_memory_stays_below_twice_the_rows():
+    root = Path(__file__).resolve().parents[1]
+    code = (
+        "import json; from benchmarks.drop_ins import memory_of_quantile as f; print(json.dumps(f('mlcraft', {}, 0.9)))"
+    )
+    limits = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={**os.environ, **limits},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found = json.loads(run.stdout)
+    assert found["extra"] < 2 * found["x"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from mlcraft._engine.box_dual import fit_box_dual
+from mlcraft._engine.information import row_blocks
 from mlcraft._engine.least_squares import predict_linear
 from mlcraft._engine.spectrum import one_blas_thread
 
@@ -18,6 +19,8 @@ __all__ = ["QuantileFit", "fit_quantile"]
 Doubles = NDArray[np.float64]
 INSIDE = 1e-4  # share of the width of a box by which the dual of an interpolated row is away from its ends
 ROUNDING = 1e-9
+CONSTANT = 1e-12  # spread of a column, by its largest value
+DEPENDENT = 1e-14  # eigenvalue of the columns at unit spread, for each of them
 EXACT = 1e-3  # of the mean deviation of y: objectives below it are not what a gap is measured by
 
 
@@ -95,10 +98,34 @@ def fit_quantile(
     ----------
     Portnoy and Koenker (1997). The Gaussian hare and the Laplacian tortoise. Statistical Science 12, 279-300.
     """
-    n, p = X.shape
+    n = X.shape[0]
     share = np.full(n, 1.0 / n) if sample_weight is None else sample_weight / sample_weight.sum()
+    boxes = ((quantile - 1.0) * share, quantile * share)
+    fit = _solve(X, y, *boxes, share, alpha, fit_intercept, tol, max_iter)
+    if fit.gap == 0 or alpha > 0:
+        return fit
+    seen = _seen(X, share, fit_intercept)
+    if seen is None:
+        return fit
+    few = np.ascontiguousarray(X[:, seen.kept]) if isinstance(X, np.ndarray) else X[:, seen.kept]
+    again = _solve(few, y, *boxes, share, alpha, fit_intercept, tol, max_iter)
+    return _least_norm(seen, replace(again, n_iter=fit.n_iter + again.n_iter))
+
+
+def _solve(
+    X: Any,
+    y: Doubles,
+    lower: Doubles,
+    upper: Doubles,
+    share: Doubles,
+    alpha: float,
+    fit_intercept: bool,
+    tol: float,
+    max_iter: int,
+) -> QuantileFit:
+    """Go to the vertex, or as near the minimum as `tol` asks where there is none."""
+    p = X.shape[1]
     centre, size = _scale_of(y, share)
-    lower, upper = (quantile - 1.0) * share, quantile * share
     width = p + int(fit_intercept)
     penalty = np.zeros(width)
     penalty[:p] = alpha
@@ -121,6 +148,50 @@ def fit_quantile(
     )
     vertex = _vertex(X, y, lower, upper, alpha, fit_intercept, fit)
     return fit if vertex is None else vertex
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the rows with a weight see of dependent columns: which of them do, their spread, a subset that is enough."""
+
+    varying: NDArray[np.intp]
+    spread: Doubles  # of these
+    null: Doubles  # orthonormal directions of these at unit spread that no row sees
+    kept: NDArray[np.intp]
+    mean: Doubles  # of all; zeros without an intercept
+
+
+@one_blas_thread()
+def _seen(X: Any, share: Doubles, fit_intercept: bool) -> _Seen | None:
+    """Find what the columns lack, or None where they are independent."""
+    p = X.shape[1]
+    mean = np.asarray(X.T @ share, dtype=np.float64) if fit_intercept else np.zeros(p)
+    gram, largest = np.zeros((p, p)), np.zeros(p)
+    for rows, block in row_blocks(X):
+        some = block[share[rows] > 0]
+        np.maximum(largest, np.abs(some).max(axis=0, initial=0.0), out=largest)
+        centred = block - mean
+        gram += centred.T @ (share[rows, np.newaxis] * centred)
+    size = np.sqrt(np.diagonal(gram))
+    varying = np.flatnonzero(size > CONSTANT * largest)
+    spread = size[varying]
+    unit = gram[np.ix_(varying, varying)] / spread / spread[:, np.newaxis]
+    values, vectors = linalg.eigh(unit)
+    null = vectors[:, values <= DEPENDENT * len(values)]
+    if len(varying) == p and not null.size:
+        return None
+    order = linalg.qr(unit, mode="r", pivoting=True)[1]
+    return _Seen(varying, spread, null, np.sort(varying[order[: len(varying) - null.shape[1]]]), mean)
+
+
+def _least_norm(seen: _Seen, fit: QuantileFit) -> QuantileFit:
+    """Return the fit to `seen.kept` as one to all columns: of those that predict the same, the least at unit spread."""
+    coef = np.zeros(len(seen.mean))
+    coef[seen.kept] = fit.coef
+    before = coef.copy()
+    scaled = coef[seen.varying] * seen.spread
+    coef[seen.varying] = (scaled - seen.null @ (seen.null.T @ scaled)) / seen.spread
+    return replace(fit, coef=coef, intercept=fit.intercept + float(seen.mean @ (before - coef)))
 
 
 @one_blas_thread()
