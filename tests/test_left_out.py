@@ -183,24 +183,42 @@ def test_logistic_leave_one_out_is_near_refits(classes, penalty):
     assert (fast.form, slow.form) == ("logistic", "refits")
     full = estimator.fit(X, y, weight)
     change = np.abs(slow.held_out - full.predict_proba(X)).max()
-    assert np.abs(fast.held_out - slow.held_out).max() < min(0.005, 0.1 * change)
-    assert np.abs(everything(fast, X[:9]) - everything(slow, X[:9])).max() < 0.005
-    np.testing.assert_allclose(fast.held_out, full.loo_proba_(X, y, weight), atol=5e-3)  # large leverages are refitted
+    assert np.abs(fast.held_out - slow.held_out).max() < min(0.003, 0.1 * change)
+    assert np.abs(everything(fast, X[:9]) - everything(slow, X[:9])).max() < 0.003
+    np.testing.assert_allclose(fast.held_out, full.loo_proba_(X, y, weight), atol=5e-3)  # large leverages differ
     scores = left_out(estimator, X, y, sample_weight=weight, method="decision_function")
     logs = np.log(fast.held_out)
     expected = logs[:, 1] - logs[:, 0] if classes == 2 else logs - logs.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(scores.held_out, expected, rtol=1e-9, atol=1e-9)
 
 
-def test_logistic_rows_of_large_leverage_are_refitted():
-    X, y = labels(60)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_rows_of_large_leverage_take_more_steps(classes):
+    X, y = labels(60, classes=classes)
     X[5] *= 12
     estimator = LogisticRegression(C=np.inf, tol=1e-10)
     fast = left_out(estimator, X, y, method="predict_proba")
     others = np.arange(60) != 5
     model = clone(estimator).fit(X[others], y[others])
-    np.testing.assert_allclose(fast.held_out[5], model.predict_proba(X[5:6])[0], rtol=1e-7)
-    np.testing.assert_allclose(everything(fast, X)[:, 5], model.predict_proba(X), rtol=1e-7)
+    np.testing.assert_allclose(fast.held_out[5], model.predict_proba(X[5:6])[0], atol=1e-5)
+    np.testing.assert_allclose(everything(fast, X)[:, 5], model.predict_proba(X), atol=1e-5)
+    assert len(fast.unfinished) == 0
+
+
+def test_logistic_with_more_parameters_than_rows():
+    X, y = labels(50, 30, classes=3)
+    fast, slow = (left_out(LogisticRegression(C=0.05, tol=1e-10), X, y, method="predict_proba", closed_form=form)
+                  for form in ("auto", False))  # fmt: skip
+    np.testing.assert_allclose(fast.held_out, slow.held_out, atol=1e-4)
+
+
+def test_logistic_rows_that_keep_classes_together():
+    X = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 2.5])[:, np.newaxis]
+    y = np.array([0, 0, 0, 1, 1, 1, 1])
+    y[6], X[6] = 0, 3.5  # without it a threshold tells the classes apart
+    left = left_out(LogisticRegression(C=np.inf), X, y, method="predict_proba")
+    assert 6 in left.unfinished
+    assert np.all(np.isfinite(left.held_out))
 
 
 # ---------------------------------------------------------------- any estimator

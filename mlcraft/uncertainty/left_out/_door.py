@@ -51,8 +51,8 @@ def left_out(
 
     Least squares, ridge and logistic regression of this library, also as the last step of a Pipeline, are not refitted:
     leave-one-out follows from the factor of the fit to all rows (exactly for least squares and ridge, by one step of
-    Newton's method for logistic regression, rows of large leverage refitted), folds from the moments of the other folds
-    or by warm starts, resamples (least squares and ridge) from weighted moments. All else is cloned and fitted.
+    Newton's method for logistic regression, or more where a leverage is large), folds from the moments of the others or
+    by warm starts, resamples (least squares and ridge) from weighted moments. All else is cloned and fitted.
 
     Parameters
     ----------
