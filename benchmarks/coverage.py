@@ -54,7 +54,7 @@ class Found:
         else:
             inside = (answered[:, 0] <= split.y_new) & (split.y_new <= answered[:, 1])
             self.coverage.append(float(inside.mean()))
-            self.width.append(float((answered[:, 1] - answered[:, 0]).mean()) / split.unit)
+            self.width.append(float(np.nanmean(answered[:, 1] - answered[:, 0])) / split.unit)
 
 
 def noise(split: Split, method: Method, count: int) -> float:
@@ -163,6 +163,7 @@ def main(arguments: argparse.Namespace) -> int:
         "Coverage: mean over splits; ✓ within three standard deviations of what was asked, + above, ✗ below.",
         "Width: of intervals in standard deviations of the target, of sets in labels. Time: median, all steps.",
         "*: trusts the model and promises nothing. minmax and sets of whole ranks may cover more than asked.",
+        "A row without an answer (a category that no row of the fit has) counts as not covered.",
         f"Machine: {machine()}.",
     ]
     table.show()
