@@ -1,6 +1,7 @@
 #include "arrays.hpp"
 #include "mlcraft/stats/metric_pass.hpp"
 #include "mlcraft/stats/ranking.hpp"
+#include "mlcraft/stats/resampled_metrics.hpp"
 
 namespace mlcraft::bind {
 namespace {
@@ -62,6 +63,37 @@ py::array_t<double> ranking(const std::string& what, const Array<Index>& order, 
     return out;
 }
 
+using Ranked = std::tuple<Array<Index>, Array<Index>, Maybe<double>>;
+
+// Of resamples `which` (first, count) of as many units: metric `kind` of a ranking, or, without one, sums of the
+// columns.
+py::array_t<double> resampled(int kind, const std::optional<Ranked>& ranked, const Maybe<double>& columns,
+                              const std::tuple<std::uint64_t, Index, Maybe<Index>>& units,
+                              const std::pair<Index, Index>& which) {
+    const auto& [seed, count, unit] = units;
+    const Index width = columns ? columns->shape(1) : 1, n = ranked ? std::get<0>(*ranked).size() : count;
+    const UnitDraws draws{seed, count, data_of(unit, n)};
+    py::array_t<double> out(std::array{which.second, width});
+    double* data = out.mutable_data();
+    const double* values = data_of(columns, count * width);
+    RankedRows r{};
+    if (ranked) {
+        const auto& [order, start, weight] = *ranked;
+        r = {order.data(), start.data(), start.size() - 1, data_of(weight, n)};
+    }
+    Status status;
+    {
+        const py::gil_scoped_release release;
+        const CallScope scope;
+        const int threads = threads_for(8.0 * static_cast<double>(n) * static_cast<double>(which.second));
+        status = ranked ? resampled_rankings(r, n, static_cast<RankingMetric>(kind), draws, which.first, which.second,
+                                             data, threads)
+                        : resampled_columns(values, width, draws, which.first, which.second, data, threads);
+    }
+    raise_if_interrupted(status);
+    return out;
+}
+
 }  // namespace
 
 void register_metrics(py::module_& m) {
@@ -69,6 +101,8 @@ void register_metrics(py::module_& m) {
     m.def("rank_rows", &rank, py::arg("score"), py::arg("positive"),
           "2 row + label by descending score, runs, how many.");
     m.def("ranking", &ranking, py::arg("what"), py::arg("order"), py::arg("start"), py::arg("weight"));
+    m.def("resampled", &resampled, py::arg("kind"), py::arg("ranked"), py::arg("columns"), py::arg("units"),
+          py::arg("which"));
 }
 
 }  // namespace mlcraft::bind

@@ -52,6 +52,7 @@
 #include "mlcraft/stats/order_bounds.cpp"
 #include "mlcraft/stats/ranking.cpp"
 #include "mlcraft/stats/resample.cpp"
+#include "mlcraft/stats/resampled_metrics.cpp"
 #include "mlcraft/stats/resampled_sums.cpp"
 #include "mlcraft/stats/sandwich.cpp"
 

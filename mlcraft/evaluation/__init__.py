@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         precision_recall_curve,
         roc_curve,
     )
+    from mlcraft.evaluation.metrics._delong import DeLong, Difference, delong
     from mlcraft.evaluation.metrics._deviance import (
         d2_absolute_error_score,
         d2_pinball_score,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         root_mean_squared_error,
         root_mean_squared_log_error,
     )
+    from mlcraft.evaluation.metrics._score import Score, score
     from mlcraft.evaluation.robustness import AdversarialMargin, StressTest, adversarial_margin, stress
 
 # Which module a name is in; imported on first use.
@@ -139,12 +141,17 @@ _FILES = {
         "mean_over_folds",
     ),
     "robustness": ("AdversarialMargin", "StressTest", "adversarial_margin", "stress"),
+    "metrics._delong": ("DeLong", "Difference", "delong"),
+    "metrics._score": ("Score", "score"),
 }
 _LAZY = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
     "AdversarialMargin",
     "CrossValidation",
+    "DeLong",
+    "Difference",
+    "Score",
     "StressTest",
     "accuracy_score",
     "adversarial_margin",
@@ -164,6 +171,7 @@ __all__ = [
     "d2_pinball_score",
     "d2_tweedie_score",
     "dcg_score",
+    "delong",
     "det_curve",
     "explained_variance_score",
     "f1_score",
@@ -198,6 +206,7 @@ __all__ = [
     "roc_curve",
     "root_mean_squared_error",
     "root_mean_squared_log_error",
+    "score",
     "stress",
     "top_k_accuracy_score",
     "zero_one_loss",

@@ -22,6 +22,7 @@ from mlcraft.evaluation.metrics._regression import (
 )
 
 __all__ = [
+    "checked_domain",
     "d2_absolute_error_score",
     "d2_pinball_score",
     "d2_tweedie_score",
@@ -35,7 +36,7 @@ _POWER = [Interval(Real, None, 0, closed="right"), Interval(Real, 1, None, close
 _OUTPUTS = [StrOptions({"raw_values", "uniform_average"}), "array-like"]
 
 
-def _positive(y_true: Any, y_pred: Any, sample_weight: Any, power: float, name: str) -> Regression:
+def checked_domain(y_true: Any, y_pred: Any, sample_weight: Any, power: float, name: str) -> Regression:
     """Return the columns after the checks of the domain of a Tweedie deviance."""
     data = regression(y_true, y_pred, sample_weight)
     if data.y.shape[1] > 1:
@@ -83,7 +84,7 @@ def mean_tweedie_deviance(
     >>> round(mean_tweedie_deviance([2.0, 0.0, 1.0, 4.0], [0.5, 0.5, 2.0, 2.0], power=1), 6)
     1.426015
     """
-    data = _positive(y_true, y_pred, sample_weight, power, "mean_tweedie_deviance")
+    data = checked_domain(y_true, y_pred, sample_weight, power, "mean_tweedie_deviance")
     return float(row_means("tweedie", data, power)[0])
 
 
@@ -189,7 +190,7 @@ def d2_tweedie_score(
         raise ValueError("Multioutput not supported in d2_tweedie_score")
     if _too_few(shapes):
         return float("nan")
-    data = _positive(y_true, y_pred, sample_weight, power, "d2_tweedie_score")
+    data = checked_domain(y_true, y_pred, sample_weight, power, "d2_tweedie_score")
     mean = np.average(data.y, axis=0, weights=data.weight)
     null = data._replace(prediction=np.broadcast_to(mean, data.y.shape))
     left, spread = row_means("tweedie", data, power)[0], row_means("tweedie", null, power)[0]

@@ -18,7 +18,15 @@ from mlcraft._engine.labels import known_labels
 from mlcraft.evaluation.metrics._checks import ARRAY, WEIGHT, checked, encoded, is_plain, metric_pass, weights_of
 from mlcraft.evaluation.metrics._labels import LABEL
 
-__all__ = ["Probabilities", "brier_score_loss", "d2_brier_score", "d2_log_loss_score", "log_loss", "probabilities"]
+__all__ = [
+    "Probabilities",
+    "binary_or_all",
+    "brier_score_loss",
+    "d2_brier_score",
+    "d2_log_loss_score",
+    "log_loss",
+    "probabilities",
+]
 
 _LOG: dict[str, list[Any]] = {
     "y_true": ARRAY,
@@ -289,12 +297,12 @@ def brier_score_loss(
     >>> round(brier_score_loss([0, 1, 1], [0.1, 0.9, 0.8]), 6)
     0.02
     """
-    found = _brier(y_true, y_proba, sample_weight, pos_label, labels)
+    found = binary_or_all(y_true, y_proba, sample_weight, pos_label, labels)
     halved = found.n_classes < 3 if scale_by_half == "auto" else scale_by_half
     return float(found.brier / found.weight_sum * (0.5 if halved else 1.0))
 
 
-def _brier(y_true: Any, y_proba: Any, sample_weight: Any, pos_label: Any, labels: Any) -> Probabilities:
+def binary_or_all(y_true: Any, y_proba: Any, sample_weight: Any, pos_label: Any, labels: Any) -> Probabilities:
     if pos_label is None and is_plain(y_true, y_proba) and y_proba.dtype in (np.float64, np.float32):
         found = known_labels(y_true, np.int32)
         if found is not None and len(found[0]) == 2:  # the larger of two numbers is the positive class
@@ -402,5 +410,5 @@ def d2_brier_score(
     check_consistent_length(y_proba, y_true, sample_weight)
     if _too_few(y_proba):
         return float("nan")
-    found = _brier(y_true, y_proba, sample_weight, pos_label, labels)
+    found = binary_or_all(y_true, y_proba, sample_weight, pos_label, labels)
     return float(1 - found.brier / _null(found).brier)

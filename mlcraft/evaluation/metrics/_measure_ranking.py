@@ -1,0 +1,124 @@
+"""Areas, average precision and Kolmogorov-Smirnov distance, with what their intervals need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcraft import _core
+from mlcraft.evaluation.metrics._delong import area_influence
+from mlcraft.evaluation.metrics._intervals import newcombe_area
+from mlcraft.evaluation.metrics._measured import Measured, Resamples, Rows, spread_of
+from mlcraft.evaluation.metrics._ranking import Ranking, binary_ranking
+
+__all__ = ["RANKINGS", "measure_ranking"]
+
+Doubles = NDArray[np.float64]
+RANKINGS = ("roc_auc_score", "gini_score", "average_precision_score", "ks_score")
+_METRIC = {"roc_auc_score": 0, "gini_score": 0, "average_precision_score": 1, "ks_score": 2}  # as the core counts them
+FEW = 30  # rows of a class, below which the normal approximation of an area is not leant on
+
+
+def measure_ranking(name: str, y: Any, score: Any, rows: Rows, pos_label: Any = None) -> Measured:
+    """
+    Measure a ranking of two classes.
+
+    Raises
+    ------
+    ValueError
+        If y does not hold both of two classes, or a score is not finite.
+    """
+    ranking = binary_ranking(y, score, pos_label, rows.weight)
+    if not (ranking.positives > 0 and ranking.negatives > 0):
+        raise ValueError(f"y_true holds one class alone: {name} of a ranking needs rows of both; check pos_label.")
+
+    def resample(which: Resamples) -> Doubles:
+        ranked = ranking.order, ranking.start, ranking.weight
+        units = which.seed, rows.units, rows.groups
+        draws = _core.resampled(_METRIC[name], ranked, None, units, (which.first, which.number))[:, 0]
+        return 2 * draws - 1 if name == "gini_score" else np.asarray(draws)
+
+    if name in ("roc_auc_score", "gini_score"):
+        return _area(name, ranking, rows, resample)
+    if name == "average_precision_score":
+        influence = _precision_influence(ranking)
+        return Measured(ranking.average_precision, rows, "logit", (0.0, 1.0), influence, resample=resample)
+    return Measured(ranking.distance, rows, "logit", (0.0, 1.0), _distance_influence(ranking), resample=resample)
+
+
+def _area(name: str, ranking: Ranking, rows: Rows, resample: Any) -> Measured:
+    influence, counts = area_influence(ranking), _class_counts(ranking, rows)
+    error = None
+    if rows.groups is None:  # the variance of DeLong, DeLong and Clarke-Pearson
+        positive = ranking.positive.astype(bool)
+        parts = [(influence[positive], positive.sum()), (influence[~positive], (~positive).sum())]
+        error = float(np.sqrt(sum((p @ p) * n / (n - 1) if n > 1 else np.nan for p, n in parts)))
+    enough = min(counts) >= FEW and 0 < ranking.roc_auc < 1 and spread_of(influence, rows) > 0
+    preferred = "delong" if enough else "newcombe"
+    if name == "roc_auc_score":
+        exact = {"newcombe": lambda level: newcombe_area(ranking.roc_auc, *counts, level)}
+        return Measured(
+            ranking.roc_auc, rows, "logit", (0.0, 1.0), influence, error, exact, preferred, resample=resample
+        )
+
+    def gini(level: float) -> tuple[float, float]:
+        low, high = newcombe_area(ranking.roc_auc, *counts, level)
+        return 2 * low - 1, 2 * high - 1
+
+    value = 2 * ranking.roc_auc - 1
+    error = None if error is None else 2 * error
+    return Measured(
+        value, rows, "fisher", (-1.0, 1.0), 2 * influence, error, {"newcombe": gini}, preferred, resample=resample
+    )
+
+
+def _class_counts(ranking: Ranking, rows: Rows) -> tuple[float, float]:
+    """Return as how many independent rows each class counts: Kish's number, or at most its groups."""
+    counts = []
+    for chosen in (ranking.positive == 1, ranking.positive == 0):
+        weight = chosen.astype(np.float64) if ranking.weight is None else chosen * ranking.weight
+        count = float(weight.sum() ** 2 / (weight @ weight))
+        if rows.groups is not None:
+            count = min(count, float(len(np.unique(rows.groups[chosen]))))
+        counts.append(count)
+    return counts[0], counts[1]
+
+
+def _by_row(ranking: Ranking, by_run_positive: Doubles, by_run_negative: Doubles) -> Doubles:
+    """Spread values of runs of equal scores over their rows, times their weight."""
+    lengths = np.diff(ranking.start)
+    out = np.empty(len(ranking.order))
+    rows, is_positive = ranking.order >> 1, ranking.order & 1
+    out[rows] = np.where(is_positive, np.repeat(by_run_positive, lengths), np.repeat(by_run_negative, lengths))
+    return out if ranking.weight is None else out * ranking.weight
+
+
+def _precision_influence(ranking: Ranking) -> Doubles:
+    """
+    Return the derivative of average precision by the weight of each row.
+
+    With T and N the weight of positives and of all rows at or above the score of positive i, AP is the sum of
+    w_i T_i / N_i / P: a row adds to N of all positives that are not above it, and if positive to T as well.
+    """
+    true, false = ranking.counts
+    called = true + false
+    positives = np.diff(true, prepend=0.0)
+    precision = true / called
+    gains = np.cumsum((positives / called)[::-1])[::-1]  # sums over runs at or below
+    losses = np.cumsum((positives * true / called**2)[::-1])[::-1]
+    if_positive = (precision + gains - losses - ranking.average_precision) / ranking.positives
+    return _by_row(ranking, if_positive, -losses / ranking.positives)
+
+
+def _distance_influence(ranking: Ranking) -> Doubles:
+    """Return that of the distance at the threshold where it is largest."""
+    true, false = ranking.counts
+    rates = true / true[-1], false / false[-1]
+    apart = rates[0] - rates[1]
+    run = int(np.argmax(np.abs(apart)))
+    sign = float(np.sign(apart[run]))
+    above = (np.arange(len(true)) <= run).astype(np.float64)
+    of_positive = sign * (above - rates[0][run]) / ranking.positives
+    return _by_row(ranking, of_positive, -sign * (above - rates[1][run]) / ranking.negatives)
