@@ -5,10 +5,10 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "mlcraft/core/buffer.hpp"
 #include "mlcraft/core/threads.hpp"
 
 namespace mlcraft {
@@ -16,6 +16,7 @@ namespace {
 
 // An entry is one word: the leading bits of the score that differ, as a number that ascends as the score descends, then
 // the row and its label. Three or four digits of it are sorted by radix; that tells most scores apart.
+using RankEntry = std::make_unsigned_t<Index>;
 constexpr int rank_digit = 11;
 constexpr std::uint64_t rank_digits = std::uint64_t{1} << rank_digit;
 constexpr Index rank_small = 3000;  // below, a comparison sort is faster
@@ -70,7 +71,7 @@ RankLayout rank_layout(const double* score, Index n, int threads) {
 }
 
 void make_rank_entries(const double* score, const std::uint8_t* positive, Index n, const RankLayout& layout,
-                       std::uint64_t* out, int threads) {
+                       RankEntry* out, int threads) {
     const Index lanes = rank_lanes(n);
     const int key_bits = layout.width - layout.row_bits;
     const std::uint64_t kept = key_bits == 0 ? 0 : ~std::uint64_t{0} >> (64 - key_bits);
@@ -83,7 +84,7 @@ void make_rank_entries(const double* score, const std::uint8_t* positive, Index 
 
 // A stable pass over one digit. Where each lane writes follows from the counts of all lanes, so the order is the same
 // for any number of threads.
-void sort_by_digit(const std::uint64_t* from, std::uint64_t* to, Index n, int shift, int threads) {
+void sort_by_digit(const RankEntry* from, RankEntry* to, Index n, int shift, int threads) {
     const Index lanes = rank_lanes(n);
     std::vector<Index> place(static_cast<std::size_t>(lanes) * rank_digits, 0);
     parallel_tasks(lanes, threads, [&](Index lane) {
@@ -102,7 +103,7 @@ void sort_by_digit(const std::uint64_t* from, std::uint64_t* to, Index n, int sh
 }
 
 // Runs that agree in the digits are few and short, unless someone means them not to be.
-void sort_rank_runs(std::uint64_t* entries, Index n, int agree) {
+void sort_rank_runs(RankEntry* entries, Index n, int agree) {
     for (Index begin = 0, end = 1; begin < n; begin = end++) {
         bool sorted = true;
         for (; end < n && (entries[end] ^ entries[begin]) >> agree == 0; ++end)
@@ -112,7 +113,7 @@ void sort_rank_runs(std::uint64_t* entries, Index n, int agree) {
 }
 
 // Scores that differ in the bits alone for which an entry has no room.
-void sort_lost_bits(std::uint64_t* entries, const double* score, Index n, const RankLayout& layout) {
+void sort_lost_bits(RankEntry* entries, const double* score, Index n, const RankLayout& layout) {
     const std::uint64_t rows = (std::uint64_t{1} << layout.row_bits) - 1;
     const auto key = [&](std::uint64_t entry) { return rank_key(score[(entry & rows) >> 1]); };
     for (Index begin = 0, end = 1; begin < n; begin = end++) {
@@ -125,8 +126,8 @@ void sort_lost_bits(std::uint64_t* entries, const double* score, Index n, const 
     }
 }
 
-std::uint64_t* sort_rank_entries(std::uint64_t* entries, std::uint64_t* other, const double* score, Index n,
-                                 const RankLayout& layout, int threads) {
+RankEntry* sort_rank_entries(RankEntry* entries, RankEntry* other, const double* score, Index n,
+                             const RankLayout& layout, int threads) {
     if (n < rank_small) {
         std::sort(entries, entries + n);
     } else {
@@ -145,8 +146,8 @@ std::pair<double, double> run_weights(const RankedRows& ranked, Index run) {
     const Index begin = ranked.start[run], end = ranked.start[run + 1];
     double positive = 0.0, negative = 0.0;
     if (ranked.weight == nullptr) {
-        Index count = 0;
-        for (Index i = begin; i < end; ++i) count += ranked.order[i] & 1;
+        Index count = ranked.order[begin] & 1;
+        for (Index i = begin + 1; i < end; ++i) count += ranked.order[i] & 1;
         return {static_cast<double>(count), static_cast<double>(end - begin - count)};
     }
     for (Index i = begin; i < end; ++i)
@@ -155,6 +156,12 @@ std::pair<double, double> run_weights(const RankedRows& ranked, Index run) {
 }
 
 std::pair<double, double> class_weights(const RankedRows& ranked) {
+    const Index n = ranked.start[ranked.runs];
+    if (ranked.weight == nullptr) {
+        Index count = 0;
+        for (Index i = 0; i < n; ++i) count += ranked.order[i] & 1;
+        return {static_cast<double>(count), static_cast<double>(n - count)};
+    }
     double positives = 0.0, negatives = 0.0;
     for (Index run = 0; run < ranked.runs; ++run) {
         const auto [positive, negative] = run_weights(ranked, run);
@@ -169,48 +176,55 @@ std::pair<double, double> class_weights(const RankedRows& ranked) {
 Index rank_rows(const double* score, const std::uint8_t* positive, Index n, Index* order, Index* start, int threads) {
     const RankLayout layout = rank_layout(score, n, threads);
     if (!layout.finite) return -1;
-    AlignedBuffer<std::uint64_t> first(std::max<Index>(n, 1)), second(n < rank_small ? 1 : n);
-    make_rank_entries(score, positive, n, layout, first.data, threads);
-    const std::uint64_t* sorted = sort_rank_entries(first.data, second.data, score, n, layout, threads);
+    // the results' own memory holds the entries meanwhile
+    auto *first = reinterpret_cast<RankEntry*>(order), *second = reinterpret_cast<RankEntry*>(start);
+    make_rank_entries(score, positive, n, layout, first, threads);
+    const RankEntry* sorted = sort_rank_entries(first, second, score, n, layout, threads);
     const std::uint64_t rows = (std::uint64_t{1} << layout.row_bits) - 1;
     Index runs = 0;
+    std::uint64_t before = 0;
     for (Index i = 0; i < n; ++i) {
-        order[i] = static_cast<Index>(sorted[i] & rows);
-        const bool same = i > 0 && (sorted[i] ^ sorted[i - 1]) <= rows &&
-                          (layout.lost == 0 || score[order[i] >> 1] == score[order[i - 1] >> 1]);
+        const std::uint64_t entry = sorted[i];  // read before order[i] or start[runs], runs <= i, takes its place
+        order[i] = static_cast<Index>(entry & rows);
+        const bool same =
+            i > 0 && (entry ^ before) <= rows && (layout.lost == 0 || score[order[i] >> 1] == score[order[i - 1] >> 1]);
         if (!same) start[runs++] = i;
+        before = entry;
     }
     start[runs] = n;
     return runs;
 }
 
 RankingSums ranking_sums(const RankedRows& ranked, double* true_positives, double* false_positives) {
-    RankingSums sums;
     const auto [positives, negatives] = class_weights(ranked);
+    double above_positive = 0.0, above_negative = 0.0;
     double pairs = 0.0, precision = 0.0,
            furthest = 0.0;  // won pairs; positives times the precision where they are found
+    Index furthest_run = 0;
     for (Index run = 0; run < ranked.runs; ++run) {
         const auto [positive, negative] = run_weights(ranked, run);
-        pairs += negative * (sums.positives + 0.5 * positive);
-        sums.positives += positive;
-        sums.negatives += negative;
-        const double called = sums.positives + sums.negatives;  // 0 only where weights are
-        precision += positive * (sums.positives / (called == 0.0 ? 1.0 : called));
-        const double apart = std::abs(sums.positives * negatives - sums.negatives * positives);
-        if (apart > furthest) {
-            furthest = apart;
-            sums.run = run;
-        }
+        pairs += negative * (above_positive + 0.5 * positive);
+        above_positive += positive;
+        above_negative += negative;
+        const double called = above_positive + above_negative;  // 0 only where weights are
+        precision += positive * (above_positive / (called == 0.0 ? 1.0 : called));
+        const double apart = std::abs(above_positive * negatives - above_negative * positives);
+        furthest_run = apart > furthest ? run : furthest_run;
+        furthest = std::max(apart, furthest);
         if (true_positives != nullptr) {
-            true_positives[run] = sums.positives;
-            false_positives[run] = sums.negatives;
+            true_positives[run] = above_positive;
+            false_positives[run] = above_negative;
         }
     }
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const bool both = positives > 0.0 && negatives > 0.0;
+    RankingSums sums;
+    sums.positives = positives;
+    sums.negatives = negatives;
     sums.roc_auc = both ? pairs / (positives * negatives) : nan;
     sums.average_precision = positives > 0.0 ? precision / positives : 0.0;
     sums.distance = both ? furthest / (positives * negatives) : nan;
+    sums.run = furthest_run;
     return sums;
 }
 
