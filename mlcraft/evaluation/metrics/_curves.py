@@ -110,28 +110,28 @@ def confusion_matrix_at_thresholds(
     """
     ranking = binary_ranking(y_true, y_score, pos_label, sample_weight)
     tps, fps = ranking.counts
-    return fps[-1] - fps, fps, tps[-1] - tps, tps, ranking.thresholds
+    return fps[-1] - fps, fps, tps[-1] - tps, tps, ranking.thresholds()
 
 
-def _corners(*curves: Doubles, order: int) -> NDArray[np.bool_] | slice:
-    """Mark the ends, and the points where a difference of that order is not zero in one of the curves."""
+def _corners(*curves: Doubles, order: int) -> NDArray[np.intp] | slice:
+    """Return the ends, and the points where a difference of that order is not zero in one of the curves."""
     if len(curves[0]) <= 2:
         return slice(None)
     kept = np.ones(len(curves[0]), dtype=bool)
+    steps = [np.diff(curve) for curve in curves]
     if order == 2:
-        kept[1:-1] = np.logical_or.reduce([np.diff(curve, 2) != 0 for curve in curves])
-    else:  # the same number of positives before and after
-        steps = np.diff(curves[0]) != 0
-        kept[1:-1] = steps[:-1] | steps[1:]
-    return kept
+        turns = [step[1:] != step[:-1] for step in steps]
+    else:  # not the same number of positives before and after
+        turns = [(step[1:] != 0) | (step[:-1] != 0) for step in steps]
+    kept[1:-1] = np.logical_or.reduce(turns)
+    return np.flatnonzero(kept)
 
 
 def roc_points(ranking: Ranking, drop_intermediate: bool) -> tuple[Doubles, Doubles, Doubles]:
     """Return false and true positive rates and thresholds from a ranking, starting at (0, 0)."""
-    (tps, fps), thresholds = ranking.counts, ranking.thresholds
-    if drop_intermediate:
-        kept = _corners(fps, tps, order=2)
-        tps, fps, thresholds = tps[kept], fps[kept], thresholds[kept]
+    tps, fps = ranking.counts
+    kept = _corners(fps, tps, order=2) if drop_intermediate else slice(None)
+    tps, fps, thresholds = tps[kept], fps[kept], ranking.thresholds(kept)
     tps, fps = np.concatenate([[0.0], tps]), np.concatenate([[0.0], fps])
     thresholds = np.concatenate([[np.inf], thresholds.astype(np.float64)])
     return (
@@ -227,10 +227,9 @@ def precision_recall_curve(
     array([1. , 1. , 0.5, 0.5, 0. ])
     """
     ranking = binary_ranking(y_true, y_score, pos_label, sample_weight)
-    (tps, fps), thresholds = ranking.counts, ranking.thresholds
-    if drop_intermediate:
-        kept = _corners(tps, order=1)
-        tps, fps, thresholds = tps[kept], fps[kept], thresholds[kept]
+    tps, fps = ranking.counts
+    kept = _corners(tps, order=1) if drop_intermediate else slice(None)
+    tps, fps, thresholds = tps[kept], fps[kept], ranking.thresholds(kept)
     called = tps + fps
     precision = np.divide(tps, called, out=np.zeros(len(tps)), where=called != 0)
     if tps[-1] == 0:
@@ -279,7 +278,7 @@ def det_curve(
     """
     ranking = binary_ranking(y_true, y_score, pos_label, sample_weight)
     tps, fps = (np.concatenate([[0.0], counts]) for counts in ranking.counts)
-    thresholds = np.concatenate([[np.inf], ranking.thresholds.astype(np.float64)])
+    thresholds = np.concatenate([[np.inf], ranking.thresholds().astype(np.float64)])
     if drop_intermediate:
         kept = _corners(tps, order=1)
         tps, fps, thresholds = tps[kept], fps[kept], thresholds[kept]
@@ -335,7 +334,7 @@ def gain_curve(
     if tps[-1] <= 0:
         raise ValueError("y_true holds no row of the positive class: there is nothing to gain; check pos_label.")
     called = tps + fps
-    thresholds = np.concatenate([[np.inf], ranking.thresholds.astype(np.float64)])
+    thresholds = np.concatenate([[np.inf], ranking.thresholds().astype(np.float64)])
     return called / called[-1], tps / tps[-1], thresholds
 
 

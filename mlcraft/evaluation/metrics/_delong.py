@@ -73,7 +73,7 @@ class DeLong:
         --------
         >>> from mlcraft.evaluation import delong
         >>> delong([0, 0, 1, 0, 1, 1], [0.1, 0.4, 0.35, 0.2, 0.8, 0.7]).interval().round(3)
-        array([[0.305, 0.993]])
+        array([[0.261, 0.995]])
         """
         pairs = zip(self.auc, self.standard_error, strict=True)
         return np.array([normal_interval(auc, error, level, scale, (0.0, 1.0)) for auc, error in pairs])
@@ -98,7 +98,7 @@ class DeLong:
         >>> from mlcraft.evaluation import delong
         >>> scores = [[0.1, 0.3], [0.4, 0.6], [0.35, 0.2], [0.2, 0.1], [0.8, 0.9], [0.7, 0.5]]
         >>> round(delong([0, 0, 1, 0, 1, 1], scores).difference().p_value, 3)
-        0.221
+        0.157
         """
         c = self.covariance
         error = float(np.sqrt(max(c[first, first] + c[second, second] - c[first, second] - c[second, first], 0.0)))

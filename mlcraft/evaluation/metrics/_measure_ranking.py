@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcraft import _core
 from mlcraft.evaluation.metrics._delong import area_influence
-from mlcraft.evaluation.metrics._intervals import newcombe_area
+from mlcraft.evaluation.metrics._intervals import Ends, newcombe_area, wilson
 from mlcraft.evaluation.metrics._measured import Measured, Resamples, Rows, spread_of
 from mlcraft.evaluation.metrics._ranking import Ranking, binary_ranking
 
@@ -18,7 +20,8 @@ __all__ = ["RANKINGS", "measure_ranking"]
 Doubles = NDArray[np.float64]
 RANKINGS = ("roc_auc_score", "gini_score", "average_precision_score", "ks_score")
 _METRIC = {"roc_auc_score": 0, "gini_score": 0, "average_precision_score": 1, "ks_score": 2}  # as the core counts them
-FEW = 30  # rows of a class, below which the normal approximation of an area is not leant on
+# The normal approximation of an area is not leant on for fewer rows of a class, nor for fewer times its rarer outcome.
+FEW, FEW_LOST = 30, 2
 
 
 def measure_ranking(name: str, y: Any, score: Any, rows: Rows, pos_label: Any = None) -> Measured:
@@ -42,10 +45,17 @@ def measure_ranking(name: str, y: Any, score: Any, rows: Rows, pos_label: Any = 
 
     if name in ("roc_auc_score", "gini_score"):
         return _area(name, ranking, rows, resample)
+    exact: dict[str, Callable[[float], Ends]] = {}
     if name == "average_precision_score":
-        influence = _precision_influence(ranking)
-        return Measured(ranking.average_precision, rows, "logit", (0.0, 1.0), influence, resample=resample)
-    return Measured(ranking.distance, rows, "logit", (0.0, 1.0), _distance_influence(ranking), resample=resample)
+        value, influence = ranking.average_precision, _precision_influence(ranking)
+        if not spread_of(influence, rows) > 1e-12:  # a mean over positives within [0, 1] varies no more than a share
+            count = _class_counts(ranking, rows)[0]
+            exact["wilson"] = lambda level: wilson(min(value, 1.0), count, level)
+    else:
+        value, influence = ranking.distance, _distance_influence(ranking)
+        exact["wilson"] = lambda level: _distance_interval(ranking, rows, level)
+    preferred = "wilson" if exact else "delta"
+    return Measured(value, rows, "logit", (0.0, 1.0), influence, None, exact, preferred, resample)
 
 
 def _area(name: str, ranking: Ranking, rows: Rows, resample: Any) -> Measured:
@@ -55,7 +65,8 @@ def _area(name: str, ranking: Ranking, rows: Rows, resample: Any) -> Measured:
         positive = ranking.positive.astype(bool)
         parts = [(influence[positive], positive.sum()), (influence[~positive], (~positive).sum())]
         error = float(np.sqrt(sum((p @ p) * n / (n - 1) if n > 1 else np.nan for p, n in parts)))
-    enough = min(counts) >= FEW and 0 < ranking.roc_auc < 1 and spread_of(influence, rows) > 0
+    lost = min(counts) * min(ranking.roc_auc, 1 - ranking.roc_auc)
+    enough = min(counts) >= FEW and lost >= FEW_LOST and spread_of(influence, rows) > 0
     preferred = "delong" if enough else "newcombe"
     if name == "roc_auc_score":
         exact = {"newcombe": lambda level: newcombe_area(ranking.roc_auc, *counts, level)}
@@ -118,7 +129,20 @@ def _distance_influence(ranking: Ranking) -> Doubles:
     rates = true / true[-1], false / false[-1]
     apart = rates[0] - rates[1]
     run = int(np.argmax(np.abs(apart)))
-    sign = float(np.sign(apart[run]))
+    sign = 1.0 if apart[run] >= 0 else -1.0
     above = (np.arange(len(true)) <= run).astype(np.float64)
     of_positive = sign * (above - rates[0][run]) / ranking.positives
     return _by_row(ranking, of_positive, -sign * (above - rates[1][run]) / ranking.negatives)
+
+
+def _distance_interval(ranking: Ranking, rows: Rows, level: float) -> Ends:
+    """Return Newcombe's (1998) tenth interval of the difference of both rates at the threshold of the distance."""
+    true, false = ranking.counts
+    rates = true / true[-1], false / false[-1]
+    run = int(np.argmax(np.abs(rates[0] - rates[1])))
+    pairs = sorted(zip((float(rate[run]) for rate in rates), _class_counts(ranking, rows), strict=True))
+    (small, small_count), (large, large_count) = pairs
+    small_ends, large_ends = wilson(small, small_count, level), wilson(large, large_count, level)
+    below = hypot(large - large_ends[0], small_ends[1] - small)
+    above = hypot(large_ends[1] - large, small - small_ends[0])
+    return max(large - small - below, 0.0), min(large - small + above, 1.0)

@@ -100,10 +100,9 @@ class Ranking:
         """Weight of the positives and of the negatives at or above each threshold: (2, n_thresholds)."""
         return self._find("curve")
 
-    @property
-    def thresholds(self) -> NDArray[Any]:
-        """The distinct scores, descending, in their dtype."""
-        return np.asarray(self.score[self.order[self.start[:-1]] >> 1])
+    def thresholds(self, kept: NDArray[Any] | slice = slice(None)) -> NDArray[Any]:
+        """Return the distinct scores, or some of them, descending, in their dtype."""
+        return np.asarray(self.score[self.order[self.start[:-1][kept]] >> 1])
 
     @cached_property
     def placements(self) -> Doubles:

@@ -153,7 +153,7 @@ def score(
     >>> print(score("accuracy", [0, 1, 1, 0, 1, 1], [0, 1, 1, 0, 0, 1]))
     accuracy_score 0.8333 [0.4365, 0.9699] (0.95, wilson)
     >>> print(score("roc_auc", [0, 0, 1, 0, 1, 1], [0.1, 0.4, 0.35, 0.2, 0.8, 0.7]))
-    roc_auc_score 0.8889 [0.3862, 0.9898] (0.95, newcombe)
+    roc_auc_score 0.8889 [0.401, 0.9884] (0.95, newcombe)
     """
     level = check_level(level)
     if method not in METHODS:
