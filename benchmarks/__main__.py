@@ -24,6 +24,7 @@ COMMANDS = {
     "sgd": ("sgd", "stochastic gradient descent, epoch for epoch, beside scikit-learn"),
     "drop_ins": ("drop_ins", "quantile and Bayesian regression beside scikit-learn and statsmodels"),
     "coverage": ("coverage", "intervals and sets on real data: coverage, width and time, beside MAPIE"),
+    "coverage_step": ("coverage_step", "prediction sets around one fitted classifier, beside MAPIE"),
     "solve": ("solve", "mlcraft.solve(solver='auto') to a certificate of 1e-6, beside every single solver"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }
