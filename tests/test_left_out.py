@@ -195,7 +195,9 @@ def test_logistic_leave_one_out_is_near_refits(classes, penalty):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logistic_rows_of_large_leverage_take_more_steps(classes):
     X, y = labels(60, classes=classes)
-    X[5] *= 12
+    X[5] = [4.0, 3.0, 0.0]
+    y[5] = "no"  # against the trend
+    assert LogisticRegression(C=np.inf).fit(X, y).leverage_(X)[5] > 0.1
     estimator = LogisticRegression(C=np.inf, tol=1e-10)
     fast = left_out(estimator, X, y, method="predict_proba")
     others = np.arange(60) != 5
@@ -441,6 +443,25 @@ def test_order_bounds(form, subset, scaled):
             if 1 <= rank <= len(some):
                 expected = values[:, rank - 1]
             np.testing.assert_allclose(found[:, side, level], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fits_without_of_several_targets(weighted):
+    X, y, weight = rows(30)
+    Y, weight = np.column_stack([y, y**2, -y]), weight if weighted else None
+    parts = [np.arange(4), np.array([7, 20]), np.array([4])]
+    model = Ridge(alpha=[0.1, 2.0, 0.1]).fit(X, Y, weight)
+    coef, intercept = model._fits_without(X, Y, weight, parts)
+    assert coef.shape == (3, 3, 4)
+    for k, part in enumerate(parts):
+        others = np.delete(np.arange(30), part)
+        again = clone(model).fit(X[others], Y[others], None if weight is None else weight[others])
+        np.testing.assert_allclose(coef[k], again.coef_, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(intercept[k], again.intercept_, rtol=1e-9, atol=1e-10)
+    assert Ridge(positive=True).fit(X, y)._fits_without(X, y, None, parts) is None
+    Z, z = labels()
+    z[0] = "absent"
+    assert LogisticRegression().fit(Z, z)._fits_without(Z, z, None, [np.array([0])]) is None
 
 
 def test_order_bounds_of_wrong_offsets():
