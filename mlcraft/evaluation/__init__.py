@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         root_mean_squared_log_error,
     )
     from mlcraft.evaluation.metrics._score import Score, score
+    from mlcraft.evaluation.report import Report, evaluate
     from mlcraft.evaluation.robustness import AdversarialMargin, StressTest, adversarial_margin, stress
 
 # Which module a name is in; imported on first use.
@@ -140,6 +141,7 @@ _FILES = {
         "cross_validate",
         "mean_over_folds",
     ),
+    "report": ("Report", "evaluate"),
     "robustness": ("AdversarialMargin", "StressTest", "adversarial_margin", "stress"),
     "metrics._delong": ("DeLong", "Difference", "delong"),
     "metrics._score": ("Score", "score"),
@@ -151,6 +153,7 @@ __all__ = [
     "CrossValidation",
     "DeLong",
     "Difference",
+    "Report",
     "Score",
     "StressTest",
     "accuracy_score",
@@ -173,6 +176,7 @@ __all__ = [
     "dcg_score",
     "delong",
     "det_curve",
+    "evaluate",
     "explained_variance_score",
     "f1_score",
     "fbeta_score",
