@@ -412,6 +412,8 @@ def test_jackknife_after_bootstrap():
     assert 0.7 < np.mean((ends[:, 0] <= target) & (target <= ends[:, 1])) < 0.9
     plus = ConformalRegressor(Ridge(), method="jackknife+").fit(X, y).predict_interval(new, 0.8)
     assert_allclose(ends, plus, atol=2.0)
+    with pytest.warns(UserWarning, match=r"of 150 rows are in all 2 resamples.*Raise n_resamples"):
+        clone(model).set_params(n_resamples=2).fit(X, y)
     refits = clone(model).set_params(closed_form=False).fit(X, y).predict_interval(new, 0.8)
     assert 0.7 < np.mean((refits[:, 0] <= target) & (target <= refits[:, 1])) < 0.9
 
@@ -580,3 +582,58 @@ def test_full_conformal_by_refits(estimator, symmetric):
     with pytest.raises(ValueError, match="score='absolute' or 'asymmetric'"):
         clone(model).set_params(score="gamma").fit(X, y)
     assert_allclose(model.update(X[:5] + 1, y[:5]).n_calibration_, 29)
+
+
+@pytest.mark.parametrize("estimator", ["lightgbm", "pipeline"])
+def test_boosting_and_pipelines(estimator):
+    X, y = drawn(400, seed=4)
+    new, target = drawn(600, seed=5)
+    if estimator == "lightgbm":
+        make = pytest.importorskip("lightgbm").LGBMRegressor
+        plain, quantile = make(n_estimators=20, verbose=-1), make(n_estimators=20, verbose=-1, objective="quantile")
+    else:
+        plain, quantile = (make_pipeline(StandardScaler(), last) for last in (Ridge(), QuantileRegressor(alpha=0)))
+    cases = [(plain, {}), (plain, {"method": "cv+", "cv": 4}), (quantile, {"method": "cqr"})]
+    for base, options in cases:
+        ends = ConformalRegressor(base, random_state=0, **options).fit(X, y).predict_interval(new, 0.8)
+        assert 0.71 < np.mean((ends[:, 0] <= target) & (target <= ends[:, 1])) < 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["split", "full", "jackknife-minmax", "jackknife+", "split, shifted"])
+@pytest.mark.parametrize("score", ["absolute", "asymmetric"])
+def test_coverage_over_many_draws_is_what_the_rank_says(method, score):
+    """With continuous data, split and full conformal cover with probability rank / (n + 1), no more and no less."""
+    n, level, draws = 18, 0.7, 2000
+    hits = 0
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((2 * n + 1, 2))
+        y = X[:, 0] + np.exp(rng.standard_normal(2 * n + 1))
+        options = {"method": method, "score": score}
+        rows = np.arange(2 * n)
+        if method.startswith("split"):
+            options |= {"method": "split", "cv": [(rows[:n], rows[n:])]}
+            if "shifted" in method:  # the new row is drawn with the weights that are handed in
+                chosen = rng.choice(np.arange(n, 2 * n + 1), p=tilt(X[n:]) / tilt(X[n:]).sum())
+                X[[chosen, -1]], y[[chosen, -1]] = X[[-1, chosen]], y[[-1, chosen]]
+                options |= {"shift": tilt, "too_few": "infinite"}
+        else:
+            rows = rows[:n]
+        model = ConformalRegressor(Ridge(), checks=False, **options).fit(X[rows], y[rows])
+        low, high = model.predict_interval(X[-1:], level)[0]
+        hits += low <= y[-1] <= high
+    tail = level if score == "absolute" else (1 + level) / 2
+    exact = rank_of(n, tail) / (n + 1) if score == "absolute" else 2 * rank_of(n, tail) / (n + 1) - 1
+    noise = 3.5 * np.sqrt(level * (1 - level) / draws)
+    if method in ("split", "full"):
+        assert abs(hits / draws - exact) < noise
+    elif method == "jackknife+":
+        assert hits / draws > 2 * level - 1
+        assert abs(hits / draws - exact) < 0.05
+    else:
+        assert hits / draws > level - noise
+
+
+def tilt(rows):
+    return np.exp(rows[:, 0])

@@ -221,8 +221,10 @@ def quantile_parameter(estimator: Any) -> str:
     loss = params.get("loss", params.get("objective"))  # boosting libraries differ in the name
     if "quantile" in params and loss in (None, "quantile"):
         return f"{prefix}quantile"
-    if "alpha" in params and loss == "quantile":
+    if loss == "quantile" and ("alpha" in params or "objective" in params):  # LightGBM takes alpha without listing it
         return f"{prefix}alpha"
+    if loss == "reg:quantileerror":  # XGBoost
+        return f"{prefix}quantile_alpha"
     raise ValueError(
         f"method='cqr' needs an estimator of quantiles, and {type(last).__name__} has no parameter for which one "
         f"(its loss is {loss!r}). Use QuantileRegressor, a boosting with loss 'quantile', or say quantile_parameter=."

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, LeaveOneGroupOut, check_cv, train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 
+from mlcraft._engine.status import warn_caller
 from mlcraft.uncertainty.conformal._calibrated import Calibrated
 from mlcraft.uncertainty.conformal._checks import warn_about_exchangeability
 from mlcraft.uncertainty.conformal._composites import (
@@ -217,6 +218,11 @@ def _left_out(settings: Any, form: Form, rows: Rows) -> Fitted:
     )
     if settings.checks:
         warn_about_exchangeability(rows.X, rows.y, np.arange(n) if left.member is None else left.member)
+    if getattr(left, "never_left_out", 0):
+        warn_caller(
+            f"{left.never_left_out} of {n} rows are in all {settings.n_resamples} resamples: their scores are those of "
+            "the model that has seen them, and too small. Raise n_resamples."
+        )
     held_out, units = left.held_out, None
     read: Any = None if units_apart else getattr(left.full, form.asks)
     if units_apart:
