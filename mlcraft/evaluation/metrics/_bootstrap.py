@@ -15,7 +15,7 @@ from mlcraft.evaluation.metrics._measured import Resamples, Rows
 __all__ = ["bca", "draw", "jackknife_influence"]
 
 Doubles = NDArray[np.float64]
-AT_ONCE = 250  # resamples a call
+AT_ONCE = 1_000  # resamples a call
 MOST_FITS = 200  # evaluations of a metric for the acceleration
 
 
