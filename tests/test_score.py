@@ -252,7 +252,8 @@ def test_confusions_cover(name, n):
     """Cells of known shares, one of them rare."""
     shares = np.array([0.55, 0.05, 0.1, 0.3])
     t, p = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
-    truth = score(name, np.repeat(t, shares * 1000), np.repeat(p, shares * 1000)).value
+    counts = np.rint(1000 * shares).astype(int)
+    truth = score(name, np.repeat(t, counts), np.repeat(p, counts)).value
 
     def make(rng):
         cell = rng.choice(4, size=n, p=shares)
