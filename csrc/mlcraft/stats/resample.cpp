@@ -50,15 +50,29 @@ double multiplier(ResampleKind kind, std::uint64_t bits) {
     return (draw < 3 ? -1 : 1) * std::sqrt(static_cast<double>(draw % 3 + 1) / 2);
 }
 
+// As many draws as there are places. Up to 2^16 places two draws share 64 bits: each place then has its probability to
+// one part in 2^16 of itself, far below what any number of resamples could show.
+template <class At>
+void count_draws(Index begin, Index end, std::uint64_t stream, At&& at, double* out) {
+    const Index size = end - begin, draws_at_once = size <= (1 << 16) ? 2 : 1;
+    for (Index k = begin; k < end; k += draws_at_once) {
+        const std::uint64_t bits = random_bits(stream, static_cast<std::uint64_t>(k));
+        if (draws_at_once == 1) {
+            out[at(begin + below(bits, size))] += 1;
+            continue;
+        }
+        const auto part = static_cast<std::uint64_t>(size);
+        out[at(begin + static_cast<Index>((bits >> 32) * part >> 32))] += 1;
+        if (k + 1 < end) out[at(begin + static_cast<Index>((bits & 0xffffffffu) * part >> 32))] += 1;
+    }
+}
+
 void draw_units(const Resampling& r, std::uint64_t stream, double* out) {
     const auto at = [&](Index place) { return r.order == nullptr ? place : r.order[place]; };
     switch (r.kind) {
         case ResampleKind::pairs:
             std::fill(out, out + r.units, 0.0);
-            for_strata(r, [&](Index begin, Index end) {
-                for (Index k = begin; k < end; ++k)
-                    out[at(begin + below(random_bits(stream, static_cast<std::uint64_t>(k)), end - begin))] += 1;
-            });
+            for_strata(r, [&](Index begin, Index end) { count_draws(begin, end, stream, at, out); });
             return;
         case ResampleKind::draws:
             for_strata(r, [&](Index begin, Index end) {

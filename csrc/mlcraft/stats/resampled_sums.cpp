@@ -12,10 +12,10 @@
 namespace mlcraft {
 namespace {
 
-constexpr Index rows_of_sums = 256;               // in a block
+constexpr Index rows_of_sums = 512;               // in a block
 constexpr Index block_stride = rows_of_sums + 8;  // of its columns: not a power of two, which would share cache lines
-constexpr Index columns_in_cache = 96;            // of a block of products
-constexpr Index most_resamples = 64;              // in a batch
+constexpr Index columns_in_cache = 48;            // of a block of products
+constexpr Index most_resamples = 120;             // in a batch
 constexpr Index weights_of_batch = 1 << 22;       // the most elements that the weights of a batch take
 
 struct ColumnsOf {  // right-hand sides: one vector of `rows` elements for each resample of the batch
@@ -205,7 +205,9 @@ Status resampled_sums(const ResampledProblem& problem, const Resampling& resampl
                       const ResampledSums& out, int threads) {
     const ResampledPass pass(problem, resampling, out);
     const Index fitting = std::max<Index>(4, weights_of_batch / std::max<Index>(problem.rows.rows, 1));
-    const Index batch = std::min({most_resamples, fitting, std::max<Index>(4, (count + 15) / 16)});
+    // four batches for each thread; the bits of a resample do not depend on which others share its batch
+    const Index shared = (count + 4 * threads - 1) / (4 * threads);
+    const Index batch = std::min({most_resamples, fitting, std::max<Index>(5, (shared + 4) / 5 * 5)});
     InterruptPoll interrupt;
     std::atomic<bool> stopped{false};
     parallel_tasks((count + batch - 1) / batch, threads, [&](Index task) {
