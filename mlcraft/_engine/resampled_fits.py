@@ -19,7 +19,8 @@ __all__ = ["Resamples", "Start", "resampled_fits", "resampled_least_squares", "s
 Doubles = NDArray[np.float64]
 SINGULAR = 1e-9  # pivot of a resample's cross-products, relative to those of most, below which it is degenerate
 MOST_ELEMENTS = 1 << 22  # of the Gram matrices of one call
-NEAR = 1e-4  # standard errors: a step below this is the last
+NEAR = 1e-4  # standard errors that may be missing from the solution
+FIRST_RATE = 0.5  # at which steps are taken to become shorter before there are two
 STEPS, CURVATURES = 12, 6  # steps with one Hessian, and Hessians
 SHRINKS = 0.4  # length of a step relative to the one before, above which a new Hessian pays
 
@@ -89,23 +90,35 @@ def solve_many(matrices: Doubles, right: Doubles) -> tuple[Doubles, NDArray[np.b
     singular : ndarray of bool of shape (count,)
     """
     sizes = np.einsum("bjj->bj", matrices)
-    singular = ~np.isfinite(matrices).all(axis=(1, 2)) | (sizes <= 0).any(axis=1)
-    pivots = np.ones_like(sizes)
+    singular = np.asarray(~np.isfinite(matrices).all(axis=(1, 2)) | (sizes <= 0).any(axis=1))
     good = np.flatnonzero(~singular)
+    lower = np.tile(np.eye(matrices.shape[1]), (len(matrices), 1, 1))
     try:
-        pivots[good] = np.einsum("bjj->bj", np.linalg.cholesky(matrices[good]))
+        lower[good] = np.linalg.cholesky(matrices[good])
     except np.linalg.LinAlgError:
         for b in good:
             try:
-                pivots[b] = np.diagonal(np.linalg.cholesky(matrices[b]))
+                lower[b] = np.linalg.cholesky(matrices[b])
             except np.linalg.LinAlgError:
-                pivots[b] = 0.0
+                singular[b] = True
     typical = np.median(sizes[good], axis=0) if len(good) else np.ones(sizes.shape[1])
-    singular |= (pivots**2 < SINGULAR * typical).any(axis=1)
-    solution = np.full(right.shape, np.nan)
-    good = np.flatnonzero(~singular)
-    solution[good] = np.linalg.solve(matrices[good], right[good])
+    singular |= (np.einsum("bjj->bj", lower) ** 2 < SINGULAR * typical).any(axis=1)
+    solution = _substituted(lower, right)
+    solution[singular] = np.nan
     return solution, singular
+
+
+def _substituted(lower: Doubles, right: Doubles) -> Doubles:
+    """Solve L L' x = right for many L at once, row by row."""
+    x = np.array(right, dtype=np.float64)
+    width = lower.shape[1]
+    for j in range(width):
+        x[:, j] -= np.matmul(lower[:, j : j + 1, :j], x[:, :j])[:, 0]
+        x[:, j] /= lower[:, j, j, np.newaxis]
+    for j in reversed(range(width)):
+        x[:, j] -= np.matmul(lower[:, j + 1 :, j, np.newaxis].transpose(0, 2, 1), x[:, j + 1 :])[:, 0]
+        x[:, j] /= lower[:, j, j, np.newaxis]
+    return x
 
 
 def resampled_least_squares(
@@ -277,6 +290,11 @@ def _least_squares(rows: _Rows, first: int, count: int) -> tuple[Doubles, Double
 
 
 def _newton(rows: _Rows, first: int, count: int) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+    """
+    Newton's method with few Hessians: the steps between are of a quasi-Newton method.
+
+    A step is the last if what comes after it, by the rate at which steps become shorter, is below `NEAR`.
+    """
     alpha = float(rows.start.alpha[0])
     delta = np.zeros((count, rows.start.basis.width))
     failed, done = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
@@ -286,17 +304,24 @@ def _newton(rows: _Rows, first: int, count: int) -> tuple[Doubles, Doubles, NDAr
         matrix = gram + alpha * rows.ridge
         inverse, singular = solve_many(matrix, np.broadcast_to(np.eye(matrix.shape[1]), matrix.shape))
         failed |= singular
-        size = np.full(count, np.inf)
+        waiting = np.zeros(count, dtype=bool)  # for their Hessian
+        before = np.full(count, np.inf)
+        move = slope = np.empty((0, 0))
         for step in range(STEPS):
             if step:
                 score = rows.sums(first, count, delta, "s")[1]
+            old_move, old_slope = move, slope
             slope = score[:, 0] + alpha * (rows.pull + delta @ rows.ridge)
+            if step:
+                _update(inverse, -old_move, slope - old_slope, ~(done | failed | waiting))
             move = np.einsum("bjk,bk->bj", inverse, slope)
             length = np.sqrt(np.abs(np.einsum("bj,bj->b", slope, move)))
-            active = ~(done | failed) & (length < SHRINKS * size)  # others wait for their Hessian
+            waiting |= ~(length < SHRINKS * before)
+            active = ~(done | failed | waiting)
             delta[active] -= move[active]
-            done |= active & (length < NEAR)
-            size = np.where(active, length, 0.0)
+            rate = length / before if step else np.full(count, FIRST_RATE)
+            done |= active & (length * np.minimum(rate, SHRINKS) < NEAR)
+            before = length
             if not (active & ~done).any():
                 break
         if (done | failed).all():
@@ -304,3 +329,16 @@ def _newton(rows: _Rows, first: int, count: int) -> tuple[Doubles, Doubles, NDAr
     failed |= ~done
     delta[failed] = np.nan
     return gram, delta[:, np.newaxis], failed
+
+
+def _update(inverse: Doubles, move: Doubles, change: Doubles, which: NDArray[np.bool_]) -> None:
+    """Let inverse Hessians take a move to the change of the slope along it (Broyden, Fletcher, Goldfarb, Shanno)."""
+    curvature = np.einsum("bj,bj->b", move, change)
+    which = which & (curvature > 0)
+    s, y, H = move[which], change[which], inverse[which]
+    scale = 1.0 / curvature[which][:, np.newaxis, np.newaxis]
+    Hy = np.einsum("bjk,bk->bj", H, y)
+    size = 1.0 + np.einsum("bj,bj->b", y, Hy)[:, np.newaxis, np.newaxis] * scale
+    cross = s[:, :, np.newaxis] * Hy[:, np.newaxis, :]
+    outer = s[:, :, np.newaxis] * s[:, np.newaxis, :]
+    inverse[which] = H + scale * (size * outer - cross - cross.transpose(0, 2, 1))
