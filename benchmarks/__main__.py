@@ -21,6 +21,7 @@ COMMANDS = {
     "svm": ("svm", "support vector machines at equal accuracy, beside scikit-learn"),
     "convergence": ("convergence.command", "objective gap against time and passes: solvers and libraries on real data"),
     "jit": ("jit", "losses written in Python beside the built-in ones, C++ beside Numba kernel by kernel"),
+    "bootstrap": ("bootstrap", "a thousand resamples of least squares and logistic fits, beside a loop of refits"),
     "sgd": ("sgd", "stochastic gradient descent, epoch for epoch, beside scikit-learn"),
     "drop_ins": ("drop_ins", "quantile and Bayesian regression beside scikit-learn and statsmodels"),
     "coverage": ("coverage", "intervals and sets on real data: coverage, width and time, beside MAPIE"),
