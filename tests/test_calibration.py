@@ -27,6 +27,7 @@ from mlcraft.exceptions import ExchangeabilityWarning, SeparationWarning
 from mlcraft.linear_model import LogisticRegression
 from mlcraft.uncertainty import CalibratedClassifier, calibrate
 from mlcraft.uncertainty.calibration._calibrator import METHODS, Calibrator
+from mlcraft.uncertainty.calibration._cross_fit import HeldOut, joined
 from mlcraft.uncertainty.calibration._dirichlet import DirichletMap
 from mlcraft.uncertainty.calibration._isotonic import IsotonicMap, _pooled_in_turn, pooled
 from mlcraft.uncertainty.calibration._logistic_maps import BetaMap, PlattMap, TemperatureMap
@@ -65,6 +66,15 @@ def test_venn_abers_is_two_isotonic_fits_for_every_new_row(seed):
     assert np.all(found.p0 <= found.p1)
     assert np.all(np.diff(found.p0) >= 0)
     assert np.all(np.diff(found.p1) >= 0)
+
+
+def test_venn_abers_where_the_last_corner_is_gone():
+    """The corner that one place stood on, and the one before it, lie above the hull of the next."""
+    score = np.repeat([0.0, 1.0, 2.0], [10, 4, 2])
+    hit = np.concatenate([np.arange(10) < 2, np.arange(4) < 1, [False, False]]).astype(float)
+    new = np.arange(-0.5, 3.0, 0.5)
+    expected = [slow.venn_abers(score, hit, np.ones(16), value) for value in new]
+    assert_allclose(np.transpose(VennAbersMap.fit(score, hit, np.ones(16)).bounds(new)), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("shape", ["noise", "falling", "waves"])
@@ -276,6 +286,14 @@ def test_splitters_that_hold_rows_out_never_or_often():
     often = calibrate(LogisticRegression(), X, y, cv=RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0))
     assert often.n_calibration_ == 300
     assert abs(often.predict_proba(X) - calibrate(LogisticRegression(), X, y).predict_proba(X)).max() < 0.05
+
+
+def test_rows_held_out_several_times_share_their_weight():
+    parts = [HeldOut(None, np.array(rows), Outputs(np.zeros((len(rows), 1)), False)) for rows in ([2, 0], [2, 3], [2])]
+    rows_, outputs, weight = joined(parts, np.array([1.0, 5.0, 6.0, 2.0]))
+    assert_array_equal(rows_, [0, 2, 2, 2, 3])
+    assert_allclose(weight, [1, 2, 2, 2, 2])
+    assert len(outputs.values) == 5
 
 
 def test_combined_venn_abers_lies_between_its_bounds():

@@ -18,7 +18,9 @@ from mlcraft.uncertainty import (
     log_loss_decomposition,
     spiegelhalter_test,
 )
+from mlcraft.uncertainty.calibration._bins import Forecasts, binned
 from mlcraft.uncertainty.calibration._curve import _number_of_events
+from mlcraft.uncertainty.calibration._decomposition import _parts, _Rule
 
 STRATEGIES = ["uniform", "quantile", "isotonic", "unique"]
 DECOMPOSITIONS = {"brier": brier_decomposition, "log loss": log_loss_decomposition}
@@ -105,6 +107,16 @@ def test_normal_consistency_is_the_exact_one_of_many_rows(monkeypatch):
     normal = calibration_curve(y, p)
     assert_allclose(normal.consistent_lower, exact.consistent_lower, atol=2.5 / 300)
     assert_allclose(normal.consistent_upper, exact.consistent_upper, atol=2.5 / 300)
+
+
+def test_consistency_of_rare_weighted_events_is_skewed():
+    rng = np.random.default_rng(0)
+    p, weight = np.full(300, 0.02), rng.uniform(0.5, 1.5, 300)
+    found = calibration_curve(np.arange(300) < 6, p, bins=1, sample_weight=weight, level=0.9)
+    drawn_shares = (rng.random((20_000, 300)) < p) @ weight / weight.sum()
+    low, high = np.quantile(drawn_shares, [0.05, 0.95])
+    assert found.consistent_lower[0] == pytest.approx(low, abs=8e-4)
+    assert found.consistent_upper[0] == pytest.approx(high, abs=8e-4)
 
 
 def test_top_class_of_many():
@@ -278,6 +290,23 @@ def test_isotonic_parts_are_differences_of_scores():
     best = np.mean((smooth - y) ** 2)
     assert found.reliability.value == pytest.approx(brier_score_loss(y, p) - best)
     assert found.resolution.value == pytest.approx(y.mean() * (1 - y.mean()) - best)
+
+
+@pytest.mark.parametrize("rule", ["Brier score", "log loss"])
+def test_intervals_stand_on_the_derivatives_by_the_weights(rule):
+    """What the parts are means of moves them as much as a row's weight does."""
+    y, p = drawn(60, power=2.0)
+
+    def parts(weight):
+        given = Forecasts(y.astype(float), p, weight)
+        return _parts(_Rule(rule), given, binned(given, 3, "uniform"), False, False)[0]
+
+    values, step = parts(np.ones(60))[:, :4], 1e-6
+    for row in (0, 7, 33):
+        moved = np.ones(60)
+        moved[row] += step
+        change = (moved @ parts(moved)[:, :4] / moved.sum() - values.mean(axis=0)) / step
+        assert_allclose(change, (values[row] - values.mean(axis=0)) / 60, atol=1e-7)
 
 
 def test_brier_of_classes_is_a_sum():
