@@ -27,6 +27,7 @@ COMMANDS = {
     "coverage": ("coverage", "intervals and sets on real data: coverage, width and time, beside MAPIE"),
     "coverage_step": ("coverage_step", "prediction sets around one fitted classifier, beside MAPIE"),
     "metrics": ("metrics", "metrics, areas with their variance and by resamples, beside scikit-learn"),
+    "calibration": ("calibration", "calibration of classifiers, prefit and cross-fitted, beside scikit-learn"),
     "solve": ("solve", "mlcraft.solve(solver='auto') to a certificate of 1e-6, beside every single solver"),
     "chart": ("chart", "draw the chart again from a file written with --json"),
 }

@@ -16,6 +16,7 @@ __all__ = ["BetaMap", "PlattMap", "TemperatureMap", "softened", "softmax"]
 Doubles = NDArray[np.float64]
 TOL, STEPS = 1e-10, 200
 ROUNDING = 1e-12  # of a slope
+NEAR = 1e-8  # of a step
 LARGEST = 1e8  # of an inverse temperature times the spread of the logits: classes are told apart beyond it
 
 
@@ -216,7 +217,7 @@ def _root(logits: Doubles, target: Doubles, weight: Doubles, high: float) -> flo
         low, high = (beta, high) if first < 0 else (low, beta)
         step = beta - first / second if second > 0 else low
         new = step if low < step < high else 0.5 * (low + high)
-        if abs(new - beta) <= 4e-16 * beta or first == 0:
+        last, beta = beta, new
+        if abs(beta - last) <= NEAR * last:  # steps are squared: what is left is rounding
             break
-        beta = new
     return beta
