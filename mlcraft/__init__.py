@@ -16,7 +16,7 @@ from mlcraft._system import get_include, show_versions
 from mlcraft.solve import Solution, solve, solvers_for  # at once: the function hides the module of this name
 
 if TYPE_CHECKING:
-    from mlcraft import datasets, jit, linear_model, plots, svm
+    from mlcraft import datasets, evaluation, jit, linear_model, plots, svm
     from mlcraft.kernels import gram, hessian, predict_linear, value_and_gradient
     from mlcraft.model_file import ModelFileError, load_model, save_model
     from mlcraft.moments import Moments
@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "config_context",
     "datasets",
+    "evaluation",
     "get_config",
     "get_include",
     "gram",
@@ -51,6 +52,7 @@ _LAZY = {
     "ModelFileError": ("mlcraft.model_file", "ModelFileError"),
     "Moments": ("mlcraft.moments", "Moments"),
     "datasets": ("mlcraft.datasets", None),
+    "evaluation": ("mlcraft.evaluation", None),
     "gram": ("mlcraft.kernels", "gram"),
     "hessian": ("mlcraft.kernels", "hessian"),
     "predict_linear": ("mlcraft.kernels", "predict_linear"),
