@@ -185,27 +185,40 @@ void spread_sums(const double* y, const double* prediction, const double* weight
     }
     std::vector<double> sums(static_cast<std::size_t>(3 * columns));
     add_over_lanes(n, 3 * columns, sums.data(), threads, [&](Index begin, Index end, std::vector<double>& part) {
-        for (Index j = 0; j < columns; ++j)
+        for (Index j = 0; j < columns; ++j) {
+            const double first_y = first[2 * j], first_error = first[2 * j + 1];
+            double total = 0.0, of_y = 0.0, of_error = 0.0;  // not in memory, where each sum waits for the last
             for (Index i = begin; i < end; ++i) {
                 const double w = weight_of(weight, i), value = y[i * columns + j];
-                part[3 * j] += w;
-                part[3 * j + 1] += w * (value - first[2 * j]);
-                part[3 * j + 2] += w * (value - prediction[i * columns + j] - first[2 * j + 1]);
+                total += w;
+                of_y += w * (value - first_y);
+                of_error += w * (value - prediction[i * columns + j] - first_error);
             }
+            part[3 * j] += total;
+            part[3 * j + 1] += of_y;
+            part[3 * j + 2] += of_error;
+        }
     });
     for (Index j = 0; j < columns; ++j)
         for (Index e = 0; e < 2; ++e) mean[2 * j + e] = first[2 * j + e] + sums[3 * j + 1 + e] / sums[3 * j];
     add_over_lanes(n, 4 * columns, out, threads, [&](Index begin, Index end, std::vector<double>& part) {
-        for (Index j = 0; j < columns; ++j)
+        for (Index j = 0; j < columns; ++j) {
+            const double mean_y = mean[2 * j], mean_error = mean[2 * j + 1];
+            double total = 0.0, of_y = 0.0, of_error = 0.0, squares = 0.0;
             for (Index i = begin; i < end; ++i) {
                 const double w = weight_of(weight, i), value = y[i * columns + j];
                 const double error = value - prediction[i * columns + j];
-                const double from_y = value - mean[2 * j], from_error = error - mean[2 * j + 1];
-                part[4 * j] += w;
-                part[4 * j + 1] += w * from_y * from_y;
-                part[4 * j + 2] += w * from_error * from_error;
-                part[4 * j + 3] += w * error * error;
+                const double from_y = value - mean_y, from_error = error - mean_error;
+                total += w;
+                of_y += w * from_y * from_y;
+                of_error += w * from_error * from_error;
+                squares += w * error * error;
             }
+            part[4 * j] += total;
+            part[4 * j + 1] += of_y;
+            part[4 * j + 2] += of_error;
+            part[4 * j + 3] += squares;
+        }
     });
 }
 

@@ -27,7 +27,9 @@ void count_draws(const UnitDraws& draws, Index resample, DrawCount* counts) {
 template <class Body>
 Status over_resamples(const UnitDraws& draws, Index first, Index count, int threads, Body&& body) {
     InterruptPoll poll;
-    const Index at_once = 8 * static_cast<Index>(std::max(threads, 1));
+    // a look at Ctrl-C every few hundredths of a second, and no more ends of teams than that takes
+    const Index at_once = std::clamp<Index>(Index{8'000'000} / std::max<Index>(draws.units, 1), 1, 1'000) *
+                          static_cast<Index>(std::max(threads, 1));
     for (Index begin = 0; begin < count; begin += at_once) {
         const Index tasks = std::min(at_once, count - begin);
         parallel_tasks(std::min<Index>(tasks, threads), threads, [&](Index part) {
