@@ -177,6 +177,15 @@ def test_solve_many_marks_the_singular_ones():
     assert np.isnan(solution[1]).all()
 
 
+def test_many_rows_are_drawn_as_few_are():
+    """Beyond 2^16 places every draw has bits of its own."""
+    for n in (1 << 16, (1 << 16) + 1):
+        counts = resample_weights(plan_of("pairs", n, seed=1), 0, 2)
+        assert (counts.sum(axis=1) == n).all()
+        assert np.allclose(np.bincount(counts[0].astype(int))[:3] / n, np.exp(-1) / np.array([1, 1, 2]), atol=0.01)
+        assert abs((counts[0] * np.arange(n)).mean() / n - 0.5) < 0.01
+
+
 def test_seeds_and_bad_plans():
     assert seed_of(7) == 7
     assert seed_of(np.random.RandomState(1)) == seed_of(np.random.RandomState(1))
