@@ -95,8 +95,8 @@ Resampling resampling_of(const Plan& plan, Index rows) {
 
 Doubles weights_of_rows(Index rows, const Plan& plan, Index first, Index count) {
     Doubles out({count, rows});
-    raise_if_interrupted(
-        resample_weights(resampling_of(plan, rows), first, count, out.mutable_data(), available_threads()));
+    const int threads = threads_for(8.0 * static_cast<double>(count) * static_cast<double>(rows));
+    raise_if_interrupted(resample_weights(resampling_of(plan, rows), first, count, out.mutable_data(), threads));
     return out;
 }
 
