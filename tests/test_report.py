@@ -151,3 +151,187 @@ def test_one_class_alone_is_said():
     assert "All rows are of class True" in " ".join(report["metrics"].sentences)
     assert "ROC AUC" not in table_of(report["metrics"])
     assert "recall" in table_of(report["metrics"])
+
+
+def test_calibration_of_probabilities(adult):
+    model, X, y, _, report = adult
+    p, hit = model.predict_proba(X)[:, 1], y == ">50K"
+    rows = table_of(report["calibration"])
+    assert rows["mean forecast less frequency"]["value"] == pytest.approx(np.mean(p) - np.mean(hit))
+    edges = np.quantile(p, np.linspace(0, 1, 11))
+    bins = report["calibration"].table("bins").rows
+    assert sum(row["rows"] for row in bins) == len(y)
+    assert bins[-1]["observed value"] == pytest.approx(hit[p >= edges[-2]].mean(), abs=0.01)
+
+
+def test_calibration_of_means(housing):
+    model, X, y, _, report = housing
+    prediction = model.predict(X)
+    first = report["calibration"].table("bins").rows[0]
+    chosen = prediction < np.quantile(prediction, 0.1)
+    assert first["rows"] == chosen.sum()
+    assert first["observed value"] == pytest.approx(y[chosen].mean())
+
+
+def test_thresholds(adult):
+    model, X, y, _, report = adult
+    p, hit = model.predict_proba(X)[:, 1], y == ">50K"
+    rows = report["thresholds"].table().rows
+    costs = {t: np.mean((p >= t) & ~hit) + 4 * np.mean((p < t) & hit) for t in [*p, 1.1]}
+    assert rows[0]["cost value"] == pytest.approx(min(costs.values()))
+    half = next(row for row in rows if row["threshold"] == 0.5)
+    assert half["cost value"] == pytest.approx(np.mean((p >= 0.5) & ~hit) + 4 * np.mean((p < 0.5) & hit))
+    assert half["precision value"] == pytest.approx(theirs.precision_score(hit, p >= 0.5))
+    assert half["recall value"] == pytest.approx(theirs.recall_score(hit, p >= 0.5))
+    assert any(row["threshold"] == 0.2 for row in rows)  # where a calibrated model would draw the line
+
+
+def test_worst_errors(housing):
+    model, X, y, _, report = housing
+    off = (y - model.predict(X)) ** 2
+    rows = report["errors"].table().rows
+    assert [row["row"] for row in rows] == np.argsort(-off)[:10].tolist()
+    assert rows[0]["squared error"] == pytest.approx(off.max())
+
+
+def test_slices(adult):
+    from scipy.stats import ttest_ind
+
+    model, X, y, _, report = adult
+    p = model.predict_proba(X)[:, 1]
+    loss = -np.log(np.where(y == ">50K", p, 1 - p))
+    rows = table_of(report["slices"], "slices")
+    women = (X["sex"] == "Female").to_numpy()
+    assert rows["sex = Female"]["log loss value"] == pytest.approx(loss[women].mean())
+    assert rows["sex = Female"]["observed mean"] == pytest.approx(np.mean(y[women] == ">50K"))
+    segments = report["slices"].table("segments").rows
+    assert segments
+    named = next(row for row in segments if " and " not in row["segment"] and " = " in row["segment"])
+    column, _, value = named["segment"].partition(" = ")
+    inside = (X[column].astype(str) == value).to_numpy()
+    assert named["log loss"] == pytest.approx(loss[inside].mean())
+    assert named["rest"] == pytest.approx(loss[~inside].mean())
+    alone = ttest_ind(loss[inside], loss[~inside], equal_var=False, alternative="greater").pvalue
+    assert 0.8 < np.log(named["adjusted p"]) / np.log(alone) < 1  # adjusted for how many were looked at
+
+
+def test_a_planted_segment_is_found_and_noise_is_not():
+    random = np.random.default_rng(1)
+    X = np.column_stack([random.integers(0, 4, (2, 4_000)).T, random.standard_normal((4_000, 3))]).astype(float)
+    weak = (X[:, 0] == 2) & (X[:, 1] == 3)
+    y = X[:, 2] + random.standard_normal(4_000) * np.where(weak, 3.0, 1.0)
+    model = LinearRegression().fit(X[:100], X[:100, 2])
+    first = evaluate(model, X, y, baselines=False)["slices"].table("segments").rows[0]
+    assert first["segment"] == "column 0 = 2 and column 1 = 3"
+    assert first["stable"]
+    assert first["rest"] == pytest.approx(np.mean((y - X[:, 2])[~weak] ** 2), rel=1e-6)
+    quiet = 0
+    for seed in range(10):
+        noise = X[:, 2] + np.random.default_rng(seed).standard_normal(4_000)
+        quiet += not evaluate(model, X, noise, baselines=False)["slices"].table("segments").rows
+    assert quiet >= 8
+
+
+def test_welch_by_hand():
+    from scipy.stats import ttest_ind
+
+    from mlcraft.evaluation.report._segments import compared
+
+    random = np.random.default_rng(0)
+    loss, codes = random.exponential(size=500), random.integers(0, 3, 500)
+    table = compared(loss, np.ones(500), codes, 3)
+    for k in range(3):
+        inside, rest = loss[codes == k], loss[codes != k]
+        test = ttest_ind(inside, rest, equal_var=False)
+        assert table[2, k] == pytest.approx(inside.mean() - rest.mean())
+        assert table[2, k] / table[3, k] == pytest.approx(test.statistic, rel=2e-3)
+
+
+def test_empty_and_wrong_slices(housing):
+    model, X, y, *_ = housing
+    nobody = np.zeros(len(y), dtype=bool)
+    report = evaluate(model, X, y, slices={"nobody": nobody}, baselines=False)
+    assert any("No row is in nobody" in note for note in report["slices"].notes)
+    wrong = evaluate(model, X, y, slices=["no such"], baselines=False)["slices"]
+    assert wrong.state == "skipped"
+    assert "no such" in wrong.sentences[0]
+
+
+def test_tests_of_residuals(housing):
+    diagnostic = pytest.importorskip("statsmodels.stats.diagnostic")
+    import statsmodels.api as sm
+    from statsmodels.sandbox.stats.runs import runstest_1samp
+    from statsmodels.stats.stattools import durbin_watson
+
+    model, X, y, _, report = housing
+    prediction = model.predict(X)
+    residual = y - prediction
+    rows = table_of(report["residuals"])
+    z = (prediction - prediction.mean()) / prediction.std()
+    statistic, *_ = diagnostic.het_breuschpagan(residual, np.column_stack([np.ones(len(z)), z, z**2]))
+    assert rows["Breusch-Pagan"]["statistic"] == pytest.approx(statistic, rel=1e-4)
+    assert rows["Durbin-Watson"]["statistic"] == pytest.approx(durbin_watson(residual - residual.mean()))
+    fit = sm.OLS(residual, np.column_stack([np.ones(len(z)), z, z**2, z**3])).fit(cov_type="HC1")
+    assert rows["RESET"]["statistic"] == pytest.approx(float(np.squeeze(fit.fvalue)), rel=1e-6)
+    value, _ = runstest_1samp(residual, cutoff="median", correction=False)
+    assert rows["runs"]["statistic"] == pytest.approx(value, rel=1e-6)
+
+
+def test_residual_tests_hold_their_level_and_find_what_is_there():
+    from mlcraft.evaluation.report._residuals import autocorrelation, breusch_pagan, curvature, runs
+
+    random = np.random.default_rng(0)
+    x = random.standard_normal((300, 1))
+    table = np.column_stack([x, x**2])
+    found = np.zeros(4)
+    for _ in range(400):
+        e = random.standard_normal(300)
+        tests = (breusch_pagan(e, table), autocorrelation(e), runs(e), curvature(e, table))
+        found += np.array([p < 0.05 for _, p in tests])
+    assert np.all(found / 400 < 0.09)
+    e = random.standard_normal(300)
+    assert breusch_pagan(e * np.exp(x[:, 0] / 2), table)[1] < 1e-3
+    assert autocorrelation(np.cumsum(e))[1] < 1e-3
+    assert runs(np.cumsum(e))[1] < 1e-3
+    assert curvature(e + x[:, 0] ** 2, table)[1] < 1e-3
+
+
+def test_counts(shared):
+    pytest.importorskip("pyarrow")
+    from sklearn.linear_model import PoissonRegressor
+
+    spec = importlib.util.spec_from_file_location("shared_data_load", shared("data/load.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    claims = module.load("fremtpl2_freq").sample(6_000, random_state=0)
+    names = {name.lower(): name for name in claims.columns}
+    exposure = claims[names["exposure"]].to_numpy(dtype=float)
+    y = claims[names["claimnb"]].to_numpy(dtype=float) / exposure
+    X = claims[[names["drivage"], names["bonusmalus"], names["vehage"]]]
+    train, test = slice(0, 3000), slice(3000, None)
+    model = make_pipeline(StandardScaler(), PoissonRegressor())
+    model.fit(X[train], y[train], poissonregressor__sample_weight=exposure[train])
+    report = evaluate(
+        model, X[test], y[test], sample_weight=exposure[test], train=(X[train], y[train], exposure[train])
+    )
+    assert report.facts["kind"] == "count"
+    mu = model.predict(X[test])
+    rows = table_of(report["metrics"])
+    deviance = theirs.mean_poisson_deviance(y[test], mu, sample_weight=exposure[test])
+    assert rows["mean Poisson deviance"]["value"] == pytest.approx(deviance)
+    constant = np.full(3000, np.average(y[train], weights=exposure[train]))
+    expected = theirs.mean_poisson_deviance(y[test], constant, sample_weight=exposure[test])
+    assert table_of(report["baselines"])["constant"]["score value"] == pytest.approx(expected)
+    pearson = np.mean(exposure[test] * (y[test] - mu) ** 2 / mu)
+    assert f"{pearson:.3g}" in report["residuals"].sentences[0]
+
+
+def test_latency_and_limits(adult):
+    report = adult[-1]
+    rows = report["latency"].table().rows
+    assert [row["rows at once"] for row in rows] == [1, 1000]
+    assert all(row["median ms"] > 0 for row in rows)
+    assert report.names[-1] == "limits"
+    said = " ".join(report["limits"].sentences)
+    assert "pass groups" in said
+    assert "No training rows" not in said

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from mlcraft.evaluation.report._limits import limits_section
 from mlcraft.evaluation.report._report import Report
 from mlcraft.evaluation.report._section import Cell, Section
 from mlcraft.evaluation.report._task import Task, task_of
@@ -18,6 +19,12 @@ __all__ = ["evaluate"]
 SECTIONS: tuple[tuple[str, str], ...] = (
     ("metrics", "Metrics"),
     ("baselines", "Baselines"),
+    ("calibration", "Calibration"),
+    ("thresholds", "Thresholds"),
+    ("slices", "Slices and weak segments"),
+    ("errors", "Worst errors"),
+    ("residuals", "Residuals"),
+    ("latency", "Latency"),
 )
 
 
@@ -105,8 +112,10 @@ def evaluate(
         slices=slices,
     )
     left_out = () if baselines else ("baselines",)
-    sections = [_made(name, title, task) for name, title in SECTIONS if name not in left_out]
-    return Report(f"{type(model).__name__} on held-out rows", _facts(task), tuple(s for s in sections if s is not None))
+    made = [_made(name, title, task) for name, title in SECTIONS if name not in left_out]
+    sections = tuple(section for section in made if section is not None)
+    title = f"{_named(model).split(' + ')[-1]} on held-out rows"
+    return Report(title, _facts(task), (*sections, limits_section(task, sections)))
 
 
 def _made(name: str, title: str, task: Task) -> Section | None:

@@ -80,6 +80,11 @@ class Task:
         return self.kind in ("binary", "multiclass")
 
     @property
+    def grouped(self) -> bool:
+        """Whether rows go together in groups."""
+        return self.groups is not None
+
+    @property
     def positive(self) -> NDArray[np.bool_]:
         """Rows of the second of two classes."""
         assert self.classes is not None
