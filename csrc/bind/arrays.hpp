@@ -23,6 +23,7 @@
 namespace mlcraft::bind {
 
 namespace py = pybind11;
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
 template <class T>
 bool has_type(const py::array& a) {
@@ -116,6 +117,13 @@ auto visit_dense(const py::array& x, Visit&& visit) {
     throw py::type_error("X must be float32 or float64");
 }
 
+// Calls visit(matrix) for a dense array of two dimensions or a CSR matrix.
+template <class Visit>
+auto visit_matrix(const py::object& x, Visit&& visit) {
+    return py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), visit)
+                                        : visit_sparse<CsrMatrix>(x, visit);
+}
+
 template <class T>
 py::array_t<T> to_array(const std::vector<double>& values, std::vector<Index> shape) {
     py::array_t<T> out(std::vector<py::ssize_t>(shape.begin(), shape.end()));
@@ -123,6 +131,8 @@ py::array_t<T> to_array(const std::vector<double>& values, std::vector<Index> sh
     for (std::size_t i = 0; i < values.size(); ++i) data[i] = static_cast<T>(values[i]);
     return out;
 }
+
+inline py::array vector_of(const std::vector<double>& v) { return to_array<double>(v, {static_cast<Index>(v.size())}); }
 
 inline void raise_if_interrupted(Status status) {
     if (status == Status::interrupted) throw py::error_already_set();

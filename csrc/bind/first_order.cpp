@@ -5,7 +5,6 @@ namespace mlcraft::bind {
 namespace {
 
 using Options = FirstOrderOptions;
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
 void check_sizes(const Options& options, Index classes, Index cols) {
     const auto size = [](const auto& v) { return static_cast<Index>(v.size()); };
@@ -46,8 +45,7 @@ FirstOrderSolution fit(const py::object& x, const py::array& y, const py::object
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         return s;
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, run);
 }
 
 }  // namespace

@@ -7,8 +7,6 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
 // Calls run(rows, threads) for x with its weights, the interpreter let go; `rank` says how much work a row is.
 template <class Run>
 void with_rows(const py::object& x, const py::object& weight, Index rank, Run&& run) {
@@ -20,8 +18,7 @@ void with_rows(const py::object& x, const py::object& weight, Index rank, Run&& 
         const CallScope scope;
         run(rows, threads_for(static_cast<double>(rows.rows * (rank + 4)) * static_cast<double>(rows.cols)));
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), visit);
-    return visit_sparse<CsrMatrix>(x, visit);
+    return visit_matrix(x, visit);
 }
 
 Whitener whitener_of(const Doubles& root, const Doubles& mean, const std::pair<Index, Index>& shape) {

@@ -29,9 +29,7 @@ LeastSquaresSolution solve(const Matrix& x, const py::array& y, const py::object
 
 LeastSquaresSolution least_squares(const py::object& x, const py::array& y, const py::object& weight,
                                    const LeastSquaresOptions& options) {
-    const auto run = [&](const auto& matrix) { return solve(matrix, y, weight, options); };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, [&](const auto& matrix) { return solve(matrix, y, weight, options); });
 }
 
 }  // namespace
@@ -57,9 +55,7 @@ void register_least_squares(py::module_& m) {
                                    const Index k = static_cast<Index>(s.intercept.size());
                                    return to_array<double>(s.coef, {k, k ? static_cast<Index>(s.coef.size()) / k : 0});
                                })
-        .def_property_readonly(
-            "intercept",
-            [](const Solution& s) { return to_array<double>(s.intercept, {static_cast<Index>(s.intercept.size())}); })
+        .def_property_readonly("intercept", [](const Solution& s) { return vector_of(s.intercept); })
         .def_property_readonly(
             "moments",
             [](const Solution& s) { return s.moments.features > 0 ? py::cast(s.moments) : py::object(py::none()); })
@@ -67,18 +63,13 @@ void register_least_squares(py::module_& m) {
                                [](const Solution& s) -> py::object {
                                    const Factor& f = s.factor;
                                    if (f.lower.empty()) return py::none();
-                                   return py::make_tuple(
-                                       to_array<double>(f.lower, {f.size, f.size}),
-                                       to_array<double>(f.scale, {static_cast<Index>(f.scale.size())}),
-                                       to_array<double>(f.mean, {static_cast<Index>(f.mean.size())}), f.weight_sum,
-                                       f.alpha, f.dual, f.rank, f.filled);
+                                   return py::make_tuple(to_array<double>(f.lower, {f.size, f.size}),
+                                                         vector_of(f.scale), vector_of(f.mean), f.weight_sum, f.alpha,
+                                                         f.dual, f.rank, f.filled);
                                })
         .def_property_readonly("sums", [](const Solution& s) {
-            const auto array = [](const std::vector<double>& v) {
-                return to_array<double>(v, {static_cast<Index>(v.size())});
-            };
-            return py::make_tuple(s.sums.samples, array(s.sums.y_mean), array(s.sums.total), array(s.sums.residual),
-                                  s.sums.log_weight);
+            return py::make_tuple(s.sums.samples, vector_of(s.sums.y_mean), vector_of(s.sums.total),
+                                  vector_of(s.sums.residual), s.sums.log_weight);
         });
 
     m.def("least_squares", &least_squares, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("options"),

@@ -55,7 +55,6 @@ py::tuple rows_of(const std::string& name, const py::array& y, const py::array& 
                           hess ? py::object(hessian) : py::none());
 }
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using NamedLoss = std::tuple<std::string, double, std::array<std::uintptr_t, 2>, bool>;
 
 // The mean loss of rows (y, weight, offset) at a point (classes, columns + 1): value, sum of weights and gradient; or
@@ -91,8 +90,7 @@ py::object at_point(const py::object& x, const std::tuple<py::array, py::object,
         if (hess) return to_array<double>(found.gradient, {size, size});
         return py::make_tuple(found.value, found.weight_sum, to_array<double>(found.gradient, {loss.classes, step}));
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, run);
 }
 
 template <class T>

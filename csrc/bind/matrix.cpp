@@ -6,14 +6,10 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
 template <class Visit>
 auto visit(const py::object& x, Visit&& f) {
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), f);
-    const auto format = py::cast<std::string>(x.attr("format"));
-    if (format == "csc") return visit_sparse<CscMatrix>(x, f);
-    return visit_sparse<CsrMatrix>(x, f);
+    const bool by_columns = !py::isinstance<py::array>(x) && py::cast<std::string>(x.attr("format")) == "csc";
+    return by_columns ? visit_sparse<CscMatrix>(x, f) : visit_matrix(x, f);
 }
 
 const double* data_or_null(const std::optional<Doubles>& a, Index size) {

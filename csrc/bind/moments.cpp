@@ -8,8 +8,6 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
 std::vector<double> flat(const Doubles& a) { return {a.data(), a.data() + a.size()}; }
 
 // Calls make(view or matrix, targets, weights) without the GIL.
@@ -32,8 +30,7 @@ Moments over_rows(const py::object& x, const py::array& y, const py::object& wei
         if (m.interrupted) throw py::error_already_set();
         return m;
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, run);
 }
 
 Moments moments_of(const py::object& x, const py::array& y, const py::object& weight, bool centre) {
@@ -86,8 +83,6 @@ Moments restored(double weight_sum, const Doubles& x_mean, const Doubles& y_mean
     return m;
 }
 
-py::array vector_of(const std::vector<double>& v) { return to_array<double>(v, {static_cast<Index>(v.size())}); }
-
 py::tuple state_of(const Moments& m) {
     return py::make_tuple(m.weight_sum, vector_of(m.x_mean), vector_of(m.y_mean),
                           to_array<double>(m.xx, {m.features, m.features}),
@@ -105,7 +100,7 @@ py::object removed(Moments& from, const Moments& part) {
     return py::make_tuple(names[static_cast<int>(removal.fault)], removal.column, removal.held, removal.removed);
 }
 
-MomentsSolution solved(Moments moments, LeastSquaresOptions options) {
+py::tuple solved(Moments moments, LeastSquaresOptions options) {
     if (options.alpha.size() != 1 && static_cast<Index>(options.alpha.size()) != moments.targets)
         throw py::value_error("alpha must have one element, or one for each target");
     if (options.fit_intercept && !moments.centred)
@@ -115,8 +110,12 @@ MomentsSolution solved(Moments moments, LeastSquaresOptions options) {
         for (double value : *part) check += value * 0;
     moments.finite = std::isfinite(check);
     options.threads = available_threads();
-    const py::gil_scoped_release release;
-    return solve_from_moments(moments, options);
+    MomentsSolution found;
+    {
+        const py::gil_scoped_release release;
+        found = solve_from_moments(moments, options);
+    }
+    return py::make_tuple(std::move(found.solution), found.error);
 }
 
 }  // namespace
@@ -168,17 +167,8 @@ void register_moments(py::module_& m) {
     m.def("moments", &moments_of, x, y, weight, centre, "Weighted first and second moments of [x, y].");
     m.def("gather_moments", &gathered, x, y, weight, centre, py::arg("rows") = py::none(),
           "The same with products in double and rows counted, to be merged and removed; of all rows or those listed.");
-    m.def(
-        "solve_moments",
-        [](const Moments& moments, const LeastSquaresOptions& options) { return solved(moments, options).solution; },
-        py::arg("moments"), py::arg("options"), "Weighted ridge regression from its moments alone.");
-    m.def(
-        "solve_moments_with_error",
-        [](const Moments& moments, const LeastSquaresOptions& options) {
-            MomentsSolution found = solved(moments, options);
-            return py::make_tuple(std::move(found.solution), found.error);
-        },
-        py::arg("moments"), py::arg("options"), "The same, and a bound on the relative error of the coefficients.");
+    m.def("solve_moments", &solved, py::arg("moments"), py::arg("options"),
+          "Weighted ridge regression from its moments alone, and a bound on the relative error of the coefficients.");
 }
 
 }  // namespace mlcraft::bind

@@ -6,7 +6,6 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Indices = std::vector<std::int64_t>;
 using IndexArray = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
 
@@ -22,8 +21,7 @@ auto visit_rows(const py::object& x, const py::object& y, const py::object& weig
         const VectorView<const T> w = vector_view<T>(weight, matrix.rows(), "sample_weight");
         return visit(Rows<Matrix>(matrix, targets, w));
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, run);
 }
 
 Indices checked_indices(const IndexArray& order, Index rows) {

@@ -74,7 +74,7 @@ void register_sgd(py::module_& m) {
         std::tie(o.max_iter, o.patience, o.batch_size) = std::get<2>(settings);
         std::tie(o.fit_intercept, o.shuffle, o.early_stopping, o.one_class, o.follow) = std::get<3>(settings);
         const auto run = [&](const auto& matrix) { return train(matrix, arrays, states, o, functions); };
-        return py::isinstance<py::array>(x) ? visit_dense(x, run) : visit_sparse<CsrMatrix>(x, run);
+        return visit_matrix(x, run);
     });
 }
 

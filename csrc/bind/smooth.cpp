@@ -41,8 +41,7 @@ SmoothSolution smooth(const py::object& x, const py::array& y, const py::object&
         if (PyErr_Occurred() != nullptr) throw py::error_already_set();
         return s;
     };
-    if (py::isinstance<py::array>(x)) return visit_dense(py::cast<py::array>(x), run);
-    return visit_sparse<CsrMatrix>(x, run);
+    return visit_matrix(x, run);
 }
 
 py::tuple information(const py::array& x, const py::array& y, const py::object& weight,

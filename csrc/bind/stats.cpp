@@ -8,7 +8,6 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Indices = py::array_t<Index, py::array::c_style | py::array::forcecast>;
 using Mean = std::optional<Doubles>;  // no mean: no constant either
 
@@ -31,8 +30,7 @@ py::array_t<double> over_rows(const py::object& x, const py::object& weight, con
         const CallScope scope;
         return run(z, data, threads_for(static_cast<double>(rows.rows) * static_cast<double>(z.width() + 8)));
     };
-    raise_if_interrupted(py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), visit)
-                                                      : visit_sparse<CsrMatrix>(x, visit));
+    raise_if_interrupted(visit_matrix(x, visit));
     return out;
 }
 

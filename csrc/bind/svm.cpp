@@ -5,8 +5,6 @@
 namespace mlcraft::bind {
 namespace {
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
 // y, lower, upper, and, each or nothing, a start, the ridge and the L1 penalties of the columns; epsilon, bias, tol;
 // method, iterations, seed.
 using Given = std::optional<Doubles>;
@@ -62,8 +60,7 @@ void register_svm(py::module_& m) {
                 else
                     throw py::type_error("X must be float64");
             };
-            return py::isinstance<py::array>(x) ? visit_dense(py::cast<py::array>(x), solve)
-                                                : visit_sparse<CsrMatrix>(x, solve);
+            return visit_matrix(x, solve);
         },
         py::arg("x"), py::arg("data"), py::arg("numbers"), py::arg("plan"), py::arg("callback") = py::none(),
         "Losses of two slopes: coef with the bias last, dual, objective, duality gap, iterations, status.");

@@ -1,6 +1,6 @@
 #include "arrays.hpp"
 #include "mlcraft/core/lapack.hpp"
-#include "mlcraft/simd/kernels.hpp"
+#include "mlcraft/simd/bandwidth.hpp"
 
 namespace mlcraft::bind {
 namespace {
@@ -29,21 +29,15 @@ void load_lapack() {
 
 double read_bandwidth_probe(const py::array& x) {
     if (!(x.flags() & py::array::c_style)) throw py::value_error("x must be contiguous");
-    const Index size = x.size(), lanes = 64;
-    double parts[lanes] = {};
+    if (!has_type<double>(x) && !has_type<float>(x)) throw py::type_error("x must be float32 or float64");
     const bool wide = has_type<double>(x);
-    if (!wide && !has_type<float>(x)) throw py::type_error("x must be float32 or float64");
     const void* data = x.data();
+    const Index size = x.size();
     const py::gil_scoped_release release;
     const CallScope scope;
-    parallel_tasks(lanes, available_threads(), [&](Index lane) {
-        const Index begin = lane * size / lanes, end = (lane + 1) * size / lanes;
-        parts[lane] = wide ? simd::kernels().f64.sum(static_cast<const double*>(data) + begin, end - begin)
-                           : simd::kernels().f32.sum(static_cast<const float*>(data) + begin, end - begin);
-    });
-    double total = 0;
-    for (double part : parts) total += part;
-    return total;
+    const int threads = available_threads();
+    return wide ? simd::sum_of_all(static_cast<const double*>(data), size, threads, simd::kernels().f64.sum)
+                : simd::sum_of_all(static_cast<const float*>(data), size, threads, simd::kernels().f32.sum);
 }
 
 }  // namespace

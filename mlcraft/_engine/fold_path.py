@@ -343,7 +343,7 @@ def _fit_one_by_one(data: _Data, train: Rows, moments: Any = None) -> FoldFit:
         if moments is not None:
             options = _core.LeastSquaresOptions()
             options.alpha, options.fit_intercept = [float(alpha)], data.fit_intercept
-            found = _core.solve_moments(moments, options)
+            found, _ = _core.solve_moments(moments, options)
             if found.status == "converged" and found.condition <= LARGEST_CONDITION:
                 slopes[:, number], offsets[number] = found.coef.T, found.intercept
                 continue

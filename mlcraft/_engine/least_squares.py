@@ -153,7 +153,7 @@ def _solve_by_twins(X: Any, y: Floats, sample_weight: Floats | None, options: _c
     with suppress(ValueError):  # what the twins refuse is for the compiled engine to judge
         logs = 0.0 if sample_weight is None else float(np.log(sample_weight[sample_weight > 0], dtype=np.float64).sum())
         moments = _core.Moments(**jit.moments(X, y, sample_weight, options.fit_intercept), log_weight=logs)
-        solution, error = _core.solve_moments_with_error(moments, options)
+        solution, error = _core.solve_moments(moments, options)
         if solution.status in ("converged", "max_iter") and error < ROUGH:
             return solution
     return None

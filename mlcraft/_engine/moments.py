@@ -189,7 +189,7 @@ def fit_gathered(
     options.fit_intercept, options.positive = fit_intercept, positive
     if max_iter is not None:
         options.max_iter = max_iter
-    solution, error = _core.solve_moments_with_error(core, options)
+    solution, error = _core.solve_moments(core, options)
     if solution.status == "not_finite":
         raise ValueError("sums of squares or coefficients leave the range of double precision; scale X or y")
     return _as_fit(solution, gathered.dtype, gathered.n_dimensions, core.samples), error
