@@ -141,19 +141,10 @@ inline void raise_if_interrupted(Status status) {
 // Throws where there is no loss of that name, or, if a smooth one is wanted, where it is not; see LossRows::user.
 void check_loss(const std::string& name, bool smooth = false, std::array<std::uintptr_t, 2> user = {});
 
-void register_least_squares(py::module_& m);
-void register_moments(py::module_& m);
-void register_matrix(py::module_& m);
-void register_first_order(py::module_& m);
-void register_loss(py::module_& m);
-void register_metrics(py::module_& m);
-void register_predict(py::module_& m);
-void register_influence(py::module_& m);
-void register_stats(py::module_& m);
-void register_ridge_path(py::module_& m);
-void register_sgd(py::module_& m);
-void register_smooth(py::module_& m);
-void register_svm(py::module_& m);
-void register_system(py::module_& m);
+// One function for each noun, called once by module.cpp.
+using Register = void(py::module_&);
+Register register_least_squares, register_moments, register_matrix, register_first_order, register_loss,
+    register_metrics, register_predict, register_influence, register_stats, register_ridge_path, register_sgd,
+    register_smooth, register_svm, register_system;
 
 }  // namespace mlcraft::bind

@@ -27,11 +27,6 @@ LeastSquaresSolution solve(const Matrix& x, const py::array& y, const py::object
     return solution;
 }
 
-LeastSquaresSolution least_squares(const py::object& x, const py::array& y, const py::object& weight,
-                                   const LeastSquaresOptions& options) {
-    return visit_matrix(x, [&](const auto& matrix) { return solve(matrix, y, weight, options); });
-}
-
 }  // namespace
 
 void register_least_squares(py::module_& m) {
@@ -72,7 +67,10 @@ void register_least_squares(py::module_& m) {
                                   vector_of(s.sums.residual), s.sums.log_weight);
         });
 
-    m.def("least_squares", &least_squares, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("options"),
+    const auto fit = [](const py::object& x, const py::array& y, const py::object& w, const LeastSquaresOptions& o) {
+        return visit_matrix(x, [&](const auto& matrix) { return solve(matrix, y, w, o); });
+    };
+    m.def("least_squares", fit, py::arg("x"), py::arg("y"), py::arg("sample_weight"), py::arg("options"),
           "Weighted ridge regression: dense x of any strides or CSR; y and sample_weight of the same dtype.");
 }
 

@@ -52,18 +52,21 @@ py::tuple rank(const Array<double>& score, const Array<std::uint8_t>& positive) 
     return py::make_tuple(order, start, runs);
 }
 
-py::array_t<double> ranking(const std::string& what, const Array<Index>& order, const Array<Index>& start,
-                            const Maybe<double>& weight) {
-    const Index n = order.size();
-    const RankedRows r{order.data(), start.data(), start.size() - 1, data_of(weight, n)};
-    py::array_t<double> out(ranking_shape(what, r, n));
+using Ranked = std::tuple<Array<Index>, Array<Index>, Maybe<double>>;
+
+RankedRows rows_of(const Ranked& ranked) {
+    const auto& [order, start, weight] = ranked;
+    return {order.data(), start.data(), start.size() - 1, data_of(weight, order.size())};
+}
+
+py::array_t<double> ranking(const std::string& what, const Ranked& ranked) {
+    const RankedRows r = rows_of(ranked);
+    py::array_t<double> out(ranking_shape(what, r, std::get<0>(ranked).size()));
     double* data = out.mutable_data();
     const py::gil_scoped_release release;
     ranking_pass(what, r, data);
     return out;
 }
-
-using Ranked = std::tuple<Array<Index>, Array<Index>, Maybe<double>>;
 
 // Of resamples `which` (first, count) of as many units: metric `kind` of a ranking, or, without one, sums of the
 // columns.
@@ -76,11 +79,7 @@ py::array_t<double> resampled(int kind, const std::optional<Ranked>& ranked, con
     py::array_t<double> out(std::array{which.second, width});
     double* data = out.mutable_data();
     const double* values = data_of(columns, count * width);
-    RankedRows r{};
-    if (ranked) {
-        const auto& [order, start, weight] = *ranked;
-        r = {order.data(), start.data(), start.size() - 1, data_of(weight, n)};
-    }
+    const RankedRows r = ranked ? rows_of(*ranked) : RankedRows{};
     Status status;
     {
         const py::gil_scoped_release release;
@@ -98,9 +97,8 @@ py::array_t<double> resampled(int kind, const std::optional<Ranked>& ranked, con
 
 void register_metrics(py::module_& m) {
     m.def("metric_pass", &pass, py::arg("name"), py::arg("numbers"), py::arg("codes"), py::arg("parameter"));
-    m.def("rank_rows", &rank, py::arg("score"), py::arg("positive"),
-          "2 row + label by descending score, runs, how many.");
-    m.def("ranking", &ranking, py::arg("what"), py::arg("order"), py::arg("start"), py::arg("weight"));
+    m.def("rank_rows", &rank, py::arg("score"), py::arg("positive"), "2 row + label, descending; runs; how many.");
+    m.def("ranking", &ranking, py::arg("what"), py::arg("ranked"));
     m.def("resampled", &resampled, py::arg("kind"), py::arg("ranked"), py::arg("columns"), py::arg("units"),
           py::arg("which"));
 }

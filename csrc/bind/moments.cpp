@@ -1,4 +1,5 @@
 #include <cmath>
+#include <tuple>
 
 #include "arrays.hpp"
 #include "mlcraft/moments/gather.hpp"
@@ -83,6 +84,9 @@ Moments restored(double weight_sum, const Doubles& x_mean, const Doubles& y_mean
     return m;
 }
 
+using State = std::tuple<double, Doubles, Doubles, Doubles, Doubles, Doubles, Index, bool, Doubles, Doubles, Doubles,
+                         double, Doubles, Doubles, Doubles>;
+
 py::tuple state_of(const Moments& m) {
     return py::make_tuple(m.weight_sum, vector_of(m.x_mean), vector_of(m.y_mean),
                           to_array<double>(m.xx, {m.features, m.features}),
@@ -131,13 +135,7 @@ void register_moments(py::module_& m) {
              py::arg("x_low") = nothing, py::arg("y_low") = nothing, py::arg("noise") = nothing,
              py::arg("log_weight") = 0.0, py::arg("x_error") = nothing, py::arg("y_error") = nothing,
              py::arg("y_noise") = nothing)
-        .def(py::pickle(&state_of,
-                        [](const py::tuple& t) {
-                            const auto d = [&](int i) { return t[i].cast<Doubles>(); };
-                            return restored(t[0].cast<double>(), d(1), d(2), d(3), d(4), d(5), t[6].cast<Index>(),
-                                            t[7].cast<bool>(), d(8), d(9), d(10), t[11].cast<double>(), d(12), d(13),
-                                            d(14));
-                        }))
+        .def(py::pickle(&state_of, [](const py::tuple& t) { return std::apply(restored, py::cast<State>(t)); }))
         .def_readonly("weight_sum", &Moments::weight_sum)
         .def_readonly("samples", &Moments::samples)
         .def_readonly("log_weight", &Moments::log_weight)

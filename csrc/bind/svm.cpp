@@ -42,8 +42,8 @@ py::tuple solve_box(const Matrix& x, const BoxData& data, const BoxNumbers& numb
                                        : dual_coordinate_descent(problem, start, options);
     }
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-    return py::make_tuple(to_array<double>(s.coef, {static_cast<Index>(s.coef.size())}), to_array<double>(s.dual, {n}),
-                          s.objective, s.gap, s.iterations, status_name(s.status));
+    return py::make_tuple(vector_of(s.coef), vector_of(s.dual), s.objective, s.gap, s.iterations,
+                          status_name(s.status));
 }
 
 }  // namespace
@@ -53,14 +53,13 @@ void register_svm(py::module_& m) {
         "box_dual",
         [](const py::object& x, const BoxData& data, const BoxNumbers& numbers, const BoxPlan& plan,
            const py::object& callback) -> py::tuple {
-            const auto solve = [&](const auto& matrix) -> py::tuple {
+            return visit_matrix(x, [&](const auto& matrix) -> py::tuple {
                 using Matrix = std::decay_t<decltype(matrix)>;
                 if constexpr (std::is_same_v<typename Matrix::value_type, double>)
                     return solve_box(matrix, data, numbers, plan, callback);
                 else
                     throw py::type_error("X must be float64");
-            };
-            return visit_matrix(x, solve);
+            });
         },
         py::arg("x"), py::arg("data"), py::arg("numbers"), py::arg("plan"), py::arg("callback") = py::none(),
         "Losses of two slopes: coef with the bias last, dual, objective, duality gap, iterations, status.");

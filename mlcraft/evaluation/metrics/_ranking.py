@@ -57,7 +57,7 @@ class Ranking:
         return self.order >> 1
 
     def _find(self, what: str) -> Doubles:
-        found: Doubles = _core.ranking(what, self.order, self.start, self.weight)
+        found: Doubles = _core.ranking(what, (self.order, self.start, self.weight))
         return found
 
     @cached_property
