@@ -40,8 +40,8 @@ MAY_IMPORT = {
     "moments": frozenset({"_engine", "_model_container", "_moments_file", "exceptions", "linear_model"}),
     "_moments_file": frozenset({"_core", "_engine", "_model_container"}),
     "uncertainty": frozenset({"_core", "_engine", "exceptions"}),
-    # arrays and protocols; linear models as baselines of a report
-    "evaluation": frozenset({"_core", "_engine", "exceptions", "linear_model", "uncertainty"}),
+    # arrays and protocols; linear models as baselines, plots as the look of a report
+    "evaluation": frozenset({"_core", "_engine", "exceptions", "linear_model", "plots", "uncertainty"}),
     "explore": frozenset({"exceptions"}),
     "model_file": frozenset({"_engine", "_model_container", "_model_values", "exceptions", "linear_model", "svm"}),
     "cli": EVERYTHING,

@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlcraft.evaluation.report._section import Cell, Figure, Section, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Report"]
 
@@ -105,6 +108,60 @@ class Report:
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """
+        Return the report as one HTML page that asks for nothing else, and write it to a file if a path is given.
+
+        Figures stand in it as SVG and need matplotlib; without it the page says so and has the tables alone.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+
+        Returns
+        -------
+        str
+        """
+        from mlcraft.evaluation.report._html import page
+
+        text = page(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+        return text
+
+    def _repr_html_(self) -> str:
+        from mlcraft.evaluation.report._html import fragment
+
+        return fragment(self)
+
+    def plot(self, name: str, ax: Axes | None = None) -> Axes:
+        """
+        Draw a figure of the report.
+
+        Parameters
+        ----------
+        name : str
+            One of `figures`.
+        ax : matplotlib Axes, optional
+            Where to draw; new axes if not given.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        KeyError
+            If there is no such figure.
+        ImportError
+            If matplotlib is not there.
+        """
+        from mlcraft.evaluation.report._drawing import draw
+
+        if name not in self.figures:
+            raise KeyError(f"no figure {name!r}; there are: {', '.join(self.figures) or 'none'}")
+        return draw(self.figures[name], ax)
 
     def __str__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
