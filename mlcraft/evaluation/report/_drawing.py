@@ -65,6 +65,12 @@ def draw(figure: Figure, ax: Axes | None = None) -> Axes:
         _series(ax, series, _places(series.x, names) + shift, k, len(drawn), figure.horizontal)
     if names:
         _name_categories(ax, names, figure.horizontal)
+    for axis, is_log, has_names in (
+        (ax.xaxis, figure.y_log if figure.horizontal else figure.x_log, bool(names) and not figure.horizontal),
+        (ax.yaxis, figure.x_log if figure.horizontal else figure.y_log, bool(names) and figure.horizontal),
+    ):
+        if not (is_log or has_names):
+            axis.set_major_locator(_few_places())
     labels = (figure.y_label, figure.x_label) if figure.horizontal else (figure.x_label, figure.y_label)
     ax.set_xlabel(_written(labels[0]))
     ax.set_ylabel(_written(labels[1]))
@@ -100,13 +106,17 @@ def svg_of(figure: Figure, prefix: str = "") -> str:
         If matplotlib is not there.
     """
     try:
-        import matplotlib
+        import matplotlib as mpl
         from matplotlib.figure import Figure as Canvas
     except ImportError as error:
         raise ImportError('figures need matplotlib: pip install "mlcraft[report]"') from error
     # Text stays text: smaller, searchable, and read aloud. The salt makes identifiers the same every time.
-    options: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": f"{prefix}{figure.name}", "axes.unicode_minus": True}
-    with matplotlib.rc_context({**options, "font.size": 9.5}), warnings.catch_warnings():
+    options: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": f"{prefix}{figure.name}",
+        "axes.unicode_minus": True,
+    }
+    with mpl.rc_context({**options, "font.size": 9.5}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the reader's browser has the letter
         canvas = Canvas(figsize=size_of(figure), layout="constrained")
         draw(figure, canvas.subplots())
@@ -123,14 +133,25 @@ def _inline(text: str, prefix: str) -> str:
     opening, rest = text.split(">", 1)
     box = re.search(r'viewBox="([^"]+)"', opening)
     assert box is not None
-    rest = re.sub(r'\bid="((?:figure|axes|patch|line2d|matplotlib\.axis|xtick|ytick|text|legend|PathCollection|Fill|'
-                  r'LineCollection|QuadMesh|image)[^"]*)"', "", rest)
+    rest = re.sub(
+        r'\bid="((?:figure|axes|patch|line2d|matplotlib\.axis|xtick|ytick|text|legend|PathCollection|Fill|'
+        r'LineCollection|QuadMesh|image)[^"]*)"',
+        "",
+        rest,
+    )
     key = re.sub(r"\W+", "-", prefix)
     rest = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', rest)
     rest = re.sub(r'(url\(#|href="#)', rf"\g<1>{key}-", rest)
     rest = re.sub(r"[ \t]*\n[ \t]*", "\n", rest)
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return f'<svg {spaces} viewBox="{box.group(1)}" aria-hidden="true">{rest}'
+
+
+def _few_places() -> Any:
+    """Return a choice of ticks whose numbers do not run into each other."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
 
 
 def _categories(figure: Figure) -> list[str]:

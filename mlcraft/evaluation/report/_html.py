@@ -43,22 +43,28 @@ align-items:start}
 .mlcraft-report figure svg{display:block;width:100%;height:auto}
 .mlcraft-report .part{min-width:0}
 .mlcraft-report h3{font-size:14px;font-weight:600;margin:8px 0 4px}
-.mlcraft-report .box{overflow:auto;max-height:560px;max-width:100%;border:1px solid #e3e7e5;border-radius:6px}
+.mlcraft-report .tall{max-height:560px}
+.mlcraft-report .box{overflow:auto;max-width:100%;border:1px solid #e3e7e5;border-radius:6px}
 .mlcraft-report .box:focus-visible{outline:2px solid #0b6e4f}
 .mlcraft-report table{border-collapse:collapse;font-size:13.5px;width:100%;margin:0;color:#222;background:#fff}
 .mlcraft-report th{position:sticky;top:0;background:#f3f6f4;text-align:left;font-weight:600;vertical-align:bottom}
 .mlcraft-report th,.mlcraft-report td{padding:5px 10px;border:0;border-bottom:1px solid #edf0ee}
-.mlcraft-report td{vertical-align:top;text-align:left;min-width:5em;max-width:34em}
+.mlcraft-report td{vertical-align:top;text-align:left;min-width:4em;max-width:34em}
+.mlcraft-report th,.mlcraft-report td{overflow-wrap:break-word}
+.mlcraft-report .t{min-width:9em}
 .mlcraft-report .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .mlcraft-report .ends{color:#555;font-size:12.5px}
 .mlcraft-report .notes{margin:8px 0 0;padding-left:18px;color:#4a4a4a;font-size:13.5px;max-width:84ch}
 @media(max-width:560px){.mlcraft-report{padding:14px 14px 36px}.mlcraft-report h1{font-size:21px}
 .mlcraft-report th,.mlcraft-report td{padding:5px 8px}.mlcraft-report .facts{gap:6px 18px}}
-@media print{.mlcraft-report nav{display:none}.mlcraft-report .box{max-height:none;overflow:visible}}
+@media print{.mlcraft-report nav{display:none}.mlcraft-report .tall{max-height:none}
+.mlcraft-report .box{overflow:visible}}
 """
 STATES = {"look": "worth a look", "skipped": "not possible"}
 ENDS = ("value", "lower", "upper")
-WIDE = 6  # columns from which on a table takes the whole width
+WIDE = 6  # columns, those with intervals twice, from which on a table takes the whole width
+LONG = 9  # letters from which on a text may break
+TALL = 16  # rows from which on it scrolls
 
 
 def page(report: Report) -> str:
@@ -122,7 +128,6 @@ def _section(section: Section) -> str:
     badge = f' <span class="state {section.state}">{state}</span>' if state else ""
     figures = [_figure(figure) for figure in section.figures]
     tables = [_table(table) for table in section.tables]
-    # a narrow table beside the first figure, wide ones below
     body = "\n".join([*figures, *tables])
     notes = "".join(f"<li>{escape(note)}</li>" for note in section.notes)
     parts = [
@@ -151,23 +156,19 @@ def _table(table: Table) -> str:
     columns = _columns(table)
     if not table.rows:
         return f'<div class="part">{title}<p>none</p></div>'
-    shown = [_kind(table, keys) for _, keys in columns]
-    head = "".join(
-        f'<th scope="col"{_class(is_number)}>{escape(name)}</th>'
-        for (name, _), is_number in zip(columns, shown, strict=True)
-    )
+    shown = [_class(table, keys[0]) for _, keys in columns]
+    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for (name, _), kind in zip(columns, shown, strict=True))
     rows = []
     for row in table.rows:
-        cells = "".join(
-            f"<td{_class(is_number)}>{_cells(row, keys)}</td>"
-            for (_, keys), is_number in zip(columns, shown, strict=True)
-        )
+        cells = "".join(f"<td{kind}>{_cells(row, keys)}</td>" for (_, keys), kind in zip(columns, shown, strict=True))
         rows.append(f"<tr>{cells}</tr>")
-    wide = " wide" if len(columns) >= WIDE else ""
+    wide = " wide" if sum(1 + (len(keys) > 1) for _, keys in columns) >= WIDE else ""
+    tall = " tall" if len(table.rows) > TALL else ""
     # reached by the keyboard, so that it can be scrolled without a mouse
-    box = f'<div class="box" tabindex="0" role="region" aria-label="{escape(table.title)}">'
+    box = f'<div class="box{tall}" tabindex="0" role="region" aria-label="{escape(table.title)}">'
     body = "\n".join(rows)
-    return f'<div class="part{wide}">{title}{box}<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div></div>'
+    inside = f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return f'<div class="part{wide}">{title}{box}{inside}</div></div>'
 
 
 def _columns(table: Table) -> list[tuple[str, tuple[str, ...]]]:
@@ -185,13 +186,12 @@ def _columns(table: Table) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
-def _kind(table: Table, keys: Sequence[str]) -> bool:
-    """Tell whether a column holds numbers."""
-    return all(not isinstance(row[keys[0]], str) for row in table.rows)
-
-
-def _class(is_number: bool) -> str:
-    return ' class="n"' if is_number else ""
+def _class(table: Table, key: str) -> str:
+    """Return the look of a column: numbers stand to the right, long texts have room."""
+    texts = [row[key] for row in table.rows if isinstance(row[key], str)]
+    if not texts:
+        return ' class="n"'
+    return ' class="t"' if max(map(len, texts)) > LONG else ""
 
 
 def _cells(row: Mapping[str, Cell], keys: Sequence[str]) -> str:
