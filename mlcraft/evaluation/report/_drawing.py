@@ -186,10 +186,10 @@ def _series(ax: Axes, series: Series, x: NDArray[Any], k: int, count: int, horiz
     has_ends = len(low) == len(y) > 0
     if series.mark in ("line", "steps"):
         options: dict[str, Any] = {"color": colour, "lw": 1.6, "ls": dash, "label": label, "zorder": 3}
-        style = {"drawstyle": "steps-post"} if series.mark == "steps" else {}
+        style: dict[str, Any] = {"drawstyle": "steps-post"} if series.mark == "steps" else {}
         ax.plot(*((y, x) if horizontal else (x, y)), **options, **style)
         if has_ends:
-            step = {"step": "post"} if series.mark == "steps" else {}
+            step: dict[str, Any] = {"step": "post"} if series.mark == "steps" else {}
             band = ax.fill_betweenx if horizontal else ax.fill_between
             band(x, low, high, color=colour, alpha=0.15, lw=0, zorder=2, **step)
         return

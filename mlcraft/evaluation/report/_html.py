@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mlcraft.evaluation.report._section import Cell, Figure, Section, Table
 
@@ -188,10 +189,10 @@ def _columns(table: Table) -> list[tuple[str, tuple[str, ...]]]:
 
 def _class(table: Table, key: str) -> str:
     """Return the look of a column: numbers stand to the right, long texts have room."""
-    texts = [row[key] for row in table.rows if isinstance(row[key], str)]
-    if not texts:
+    lengths = [len(cell) for cell in (row[key] for row in table.rows) if isinstance(cell, str)]
+    if not lengths:
         return ' class="n"'
-    return ' class="t"' if max(map(len, texts)) > LONG else ""
+    return ' class="t"' if max(lengths) > LONG else ""
 
 
 def _cells(row: Mapping[str, Cell], keys: Sequence[str]) -> str:
@@ -215,9 +216,10 @@ def _cell(value: Cell) -> str:
         return "–"
     if isinstance(value, str):
         return escape(value)
-    if isinstance(value, numbers.Integral):
-        text = ("no", "yes")[value] if isinstance(value, bool) else f"{int(value):,}"
-        return text.replace("-", "−")
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}".replace("-", "−")
     number = float(value)
     if not math.isfinite(number):
         return "–" if math.isnan(number) else "∞" if number > 0 else "−∞"
