@@ -335,3 +335,70 @@ def test_latency_and_limits(adult):
     said = " ".join(report["limits"].sentences)
     assert "pass groups" in said
     assert "No training rows" not in said
+
+
+def test_learning_curve(adult):
+    report = adult[-1]
+    rows = report["learning_curve"].table().rows
+    assert [row["training rows"] for row in rows] == [200, 500, 1000, 2000]
+    metrics = table_of(report["metrics"])
+    assert rows[-1]["log loss value"] == pytest.approx(metrics["log loss"]["value"])
+    assert rows[0]["log loss value"] > rows[-1]["log loss value"]
+
+
+def test_learning_curve_from_moments():
+    random = np.random.default_rng(0)
+    X = random.standard_normal((600, 4))
+    y = X @ [1.0, 2.0, 0.0, -1.0] + random.standard_normal(600)
+    model = LinearRegression().fit(X[:300], y[:300])
+    report = evaluate(model, X[300:], y[300:], train=(X[:300], y[:300]))
+    last = report["learning_curve"].table().rows[-1]
+    assert last["training rows"] == 300
+    assert last["mean R2"] == pytest.approx(theirs.r2_score(y[300:], model.predict(X[300:])))
+
+
+def test_leakage_and_drift():
+    from scipy.stats import chi2_contingency, ks_2samp
+
+    pd = pytest.importorskip("pandas")
+    random = np.random.default_rng(0)
+
+    def table(n, shift, first):
+        frame = pd.DataFrame({"a": random.standard_normal(n) + shift, "b": random.choice(["x", "y", "z"], n)})
+        return frame.assign(id=np.arange(n) + first), frame["a"].to_numpy() - shift + random.standard_normal(n)
+
+    train, y_train = table(500, 0.0, 0)
+    X, y = table(300, 1.0, 500)
+    X = X.assign(answer=2 * y)
+    train = train.assign(answer=2 * y_train)
+    X.iloc[:7] = train.iloc[:7]
+    model = prepared(Ridge()).fit(train[["a", "b", "id", "answer"]], y_train)
+    section = evaluate(model, X, y, train=(train, y_train), baselines=False)["leakage"]
+    assert section.sentences[0].startswith("7 of 300 rows (2.33 %) are among the training rows")
+    assert {row["column"] for row in section.table("telling").rows} == {"answer", "id"}
+    drift = table_of(section, "drift")
+    assert drift["a"]["statistic"] == pytest.approx(ks_2samp(X["a"], train["a"]).statistic)
+    counts = [X["b"].value_counts().sort_index(), train["b"].value_counts().sort_index()]
+    assert drift["b"]["statistic"] == pytest.approx(chi2_contingency(np.array(counts)).statistic)
+    assert drift["a"]["PSI"] > 0.25
+    assert drift["b"]["adjusted p"] > 0.05
+
+
+def test_any_model_and_many_classes():
+    from sklearn.datasets import load_digits
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.svm import LinearSVC
+
+    X, y = load_digits(return_X_y=True)
+    forest = RandomForestClassifier(10, random_state=0).fit(X[:900], y[:900])
+    report = evaluate(forest, X[900:], y[900:], train=(X[:900], y[:900]))
+    assert report.facts["kind"] == "multiclass"
+    assert "thresholds" not in report
+    assert table_of(report["baselines"])["constant"]["score value"] == pytest.approx(np.log(10), rel=0.01)
+    machine = LinearSVC().fit(X[:900], y[:900] > 4)
+    ranked = evaluate(machine, X[900:], y[900:] > 4)
+    assert "calibration" not in ranked
+    assert "log loss" not in table_of(ranked["metrics"])
+    area = theirs.roc_auc_score(y[900:] > 4, machine.decision_function(X[900:]))
+    assert table_of(ranked["metrics"])["ROC AUC"]["value"] == pytest.approx(area)
+    json.loads(ranked.to_json())

@@ -24,6 +24,8 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("slices", "Slices and weak segments"),
     ("errors", "Worst errors"),
     ("residuals", "Residuals"),
+    ("learning_curve", "Learning curve"),
+    ("leakage", "Leakage and drift"),
     ("latency", "Latency"),
 )
 
