@@ -371,10 +371,11 @@ def test_leakage_and_drift():
     X, y = table(300, 1.0, 500)
     X = X.assign(answer=2 * y)
     train = train.assign(answer=2 * y_train)
-    X.iloc[:7] = train.iloc[:7]
+    X.iloc[:7], y[:7] = train.iloc[:7], y_train[:7]
     model = prepared(Ridge()).fit(train[["a", "b", "id", "answer"]], y_train)
     section = evaluate(model, X, y, train=(train, y_train), baselines=False)["leakage"]
     assert section.sentences[0].startswith("7 of 300 rows (2.33 %) are among the training rows")
+    assert "7 with the same target" in section.sentences[0]
     assert {row["column"] for row in section.table("telling").rows} == {"answer", "id"}
     drift = table_of(section, "drift")
     assert drift["a"]["statistic"] == pytest.approx(ks_2samp(X["a"], train["a"]).statistic)
