@@ -441,8 +441,8 @@ def test_errors_about_the_table(tmp_path: Path) -> None:
     [
         (["5"] * 40, "the target 'y' is constant (5 in every row)"),
         (
-            ["red", "green"] * 20,
-            "holds text (2 different texts: 'green' and 'red'); mlcraft fit predicts numbers",
+            [f"word {i}" for i in range(60)],
+            "holds text (60 different texts: 'word 0', 'word 1', 'word 10' and 57 more); mlcraft fit predicts numbers",
         ),
         (
             [str(i) for i in range(39)] + ["12O"],

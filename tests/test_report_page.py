@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -176,3 +179,76 @@ def test_a_real_report_and_its_notebook_form():
     # nothing outside the report changes its look
     for selector in re.findall(r"(?:^|})\s*([^{}@]+)\{", re.sub(r"@media[^{]*\{", "}", rules[1])):
         assert all(part.strip().startswith(".mlcraft-report") for part in selector.split(",")), selector
+
+
+def table(folder, n=400) -> str:
+    """A table with two classes, a category with a comma in a name, dates and a gap."""
+    pytest.importorskip("polars")
+    random = np.random.default_rng(3)
+    x, region = random.standard_normal(n), random.choice(["north", "south, far"], n)
+    noise = random.logistic(size=n)
+    frame = {
+        "x": ["" if i % 50 == 0 else value for i, value in enumerate(x.tolist())],
+        "region": region,
+        "day": [f"2024-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(n)],
+        "place": np.arange(n) // 4 % 60,
+        "kind": np.where(1.5 * x + (region == "north") + noise > 0, "yes, sir", "no"),
+        "rich": (x + noise > 0).astype(int),
+        "size": x + 0.5 * noise,
+    }
+    path = folder / "table.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([list(frame), *zip(*frame.values(), strict=True)])
+    return str(path)
+
+
+def call(*arguments: str):
+    testing = pytest.importorskip("typer.testing")
+    from mlcraft.cli.app import app
+
+    return testing.CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120"}, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "metric"), [("kind", (), "ROC AUC"), ("rich", ("--classify",), "ROC AUC"), ("size", (), "R2")]
+)
+def test_fit_evaluate_and_predict_from_the_command_line(tmp_path, target, options, metric):
+    data, model = table(tmp_path), str(tmp_path / "model.mlc")
+    others = [word for name in ("kind", "rich", "size") if name != target for word in ("--drop", name)]
+    page = tmp_path / "fit.html"
+    fitted = call("fit", data, "-t", target, *others, *options, "--save", model, "--report", str(page))
+    assert fitted.exit_code == 0, fitted.output
+    assert "Report written to" in fitted.output
+    assert requests(page.read_text(encoding="utf-8")) == []
+    assert metric in page.read_text(encoding="utf-8")
+    pages = ("--report", str(tmp_path / "e.html"), "--json", str(tmp_path / "e.json"))
+    judged = call("evaluate", model, data, "--slice", "region", "--groups", "place", "--level", "0.9", *pages)
+    assert judged.exit_code == 0, judged.output
+    assert metric in judged.output
+    assert "90 %" in judged.output
+    found = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert found["facts"]["rows"] == 400
+    assert found["facts"]["groups"] == 60
+    assert "south, far" in (tmp_path / "e.html").read_text(encoding="utf-8")
+    said = call("predict", model, data)
+    rows = list(csv.DictReader(io.StringIO(said.stdout)))
+    assert len(rows) == 400
+    if target == "kind":
+        assert {row["prediction"] for row in rows} == {"yes, sir", "no"}
+
+
+def test_what_evaluate_refuses(tmp_path):
+    data, model = table(tmp_path), str(tmp_path / "model.mlc")
+    call("fit", data, "-t", "kind", "--save", model)
+    for arguments, message in (
+        ((model, data, "-t", "nothing"), "there is no column 'nothing'"),
+        ((model, data, "--slice", "regoin"), "there is no column 'regoin'"),
+        ((model, data, "--weights", "region"), "does not hold numbers"),
+        ((model, data, "--level", "95"), "between 0 and 1"),
+        ((model, data, "-t", "region"), "not fitted to"),
+        ((model, data, "--report", str(tmp_path / "none" / "a.html")), "there is no folder"),
+        ((data, data), "model file"),
+    ):
+        result = call("evaluate", *arguments)
+        assert result.exit_code == 2, (arguments, result.output)
+        assert message in " ".join(result.output.split()), result.output

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
 from mlcraft.cli.errors import CommandError
-from mlcraft.cli.fitting import FitOptions, check_writable, run_fit
+from mlcraft.cli.fitting import FitOptions, FitResult, check_writable, run_fit
 from mlcraft.cli.predicting import Prediction, run_predict
-from mlcraft.cli.report import number, print_fit, printable
+from mlcraft.cli.report import number, print_classes, print_fit, print_report, printable
 
 _LEAST_WIDTH = 52  # narrower tables would lose their numbers; the terminal may wrap instead
 
@@ -122,15 +123,79 @@ def fit(
         str | None,
         typer.Option("--save", metavar="MODEL.mlc", help="Write the model to a file.", show_default=False),
     ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.html", help="Write a report on the held-out rows.", show_default=False),
+    ] = None,
+    classify: Annotated[
+        bool, typer.Option("--classify", help="Take the numbers of the target for classes; text always is.")
+    ] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Show everything: long lists are cut otherwise.")] = False,
 ) -> None:
     """Run ``mlcraft fit``."""
     with _plain_errors():
-        options = FitOptions(data, target, alpha, test_size, seed, drop or (), keep or (), save)
+        options = FitOptions(data, target, alpha, test_size, seed, drop or (), keep or (), save, report, classify)
         result = run_fit(options)
         console = Console(highlight=False)
         console.width = max(console.width, _LEAST_WIDTH)
-        print_fit(console, result, show_all=show_all)
+        if isinstance(result, FitResult):
+            print_fit(console, result, show_all=show_all)
+        else:
+            print_classes(console, result, show_all=show_all)
+
+
+@app.command(
+    help=(
+        "Report how good a saved model is on the rows of a table, with intervals.\n\n"
+        "Metrics, baselines on the same rows, calibration, thresholds, weak parts of the table, worst errors, and what"
+        " cannot be concluded; as a page with --report. The rows must not be those of the fit."
+    ),
+    epilog="Example: mlcraft evaluate houses.mlc new_houses.csv --report report.html",
+    short_help="Report how good a saved model is on a table.",
+)
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL.mlc", help="A file written by mlcraft fit --save.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A table with the columns of the fit and the target; - is stdin.")
+    ],
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE.html", help="Write the report as a page.", show_default=False)
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE.json", help="Write the report as JSON.", show_default=False)
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", metavar="COLUMN", help="If not that of the fit.", show_default=False),
+    ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", metavar="COLUMN", help="Look at its parts; may be repeated.", show_default=False),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option("--groups", metavar="COLUMN", help="Rows that go together: a patient, a day.", show_default=False),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="COLUMN", help="How much each row counts.", show_default=False),
+    ] = None,
+    level: Annotated[float, typer.Option(metavar="L", help="Confidence level of the intervals.")] = 0.95,
+) -> None:
+    """Run ``mlcraft evaluate``."""
+    with _plain_errors():
+        from mlcraft.cli.evaluating import EvaluateOptions, run_evaluate
+
+        options = EvaluateOptions(model, data, target, slices or (), groups, weights, level, report, json)
+        found, remarks = run_evaluate(options)
+        for remark in remarks:
+            _complain("note", remark, "yellow")
+        console = Console(highlight=False)
+        console.width = max(console.width, _LEAST_WIDTH)
+        print_report(console, found)
+        for path in (report, json):
+            if path is not None:
+                _complain("done", f"report written to {path}", "green")
 
 
 @app.command(
@@ -257,8 +322,12 @@ def bench(
         print_bench(console, result)
 
 
-def _to_csv(values: NDArray[np.float64]) -> str:
-    """One number a line, in the shortest form that reads back as the same number."""
+def _to_csv(values: NDArray[Any]) -> str:
+    """One number a line, in the shortest form that reads back as the same number; or one class."""
+    if values.dtype.kind in "UO":
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([["prediction"], *([str(value)] for value in values)])
+        return out.getvalue()
     return "\n".join(["prediction", *map(repr, values.tolist())]) + "\n"
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,17 @@ from mlcraft.cli import diagnose
 from mlcraft.cli.columns import Column
 from mlcraft.cli.compare import Comparison, compare, split_rows
 from mlcraft.cli.diagnose import Finding
-from mlcraft.cli.encode import FittedEncoding, fit_encoder
+from mlcraft.cli.encode import Encoder, FittedEncoding, fit_encoder
 from mlcraft.cli.errors import CommandError, listing, plural, unknown_column
 from mlcraft.cli.tables import Table, read_table
 from mlcraft.datasets import california_housing_path
 from mlcraft.model_file import ModelFileError, TabularModel, save_model
 
+if TYPE_CHECKING:
+    from mlcraft.cli.classifying import ClassFit
+
 MIN_ROWS = 10
+MOST_CLASSES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class FitOptions:
     drop: Collection[str] = ()
     keep: Collection[str] = ()
     save: str | None = None
+    report: str | None = None
+    classify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,8 @@ class FitResult:
     findings: list[Finding] = field(default_factory=list)
 
 
-def run_fit(options: FitOptions) -> FitResult:
-    """Read, encode, split, fit, score, doubt and save.
+def run_fit(options: FitOptions) -> FitResult | ClassFit:
+    """Read the table, and fit numbers or classes.
 
     Examples
     --------
@@ -82,11 +89,23 @@ def run_fit(options: FitOptions) -> FitResult:
     >>> result.n_rows, result.target, result.comparison.scores.r2 > 0.6
     (20640, 'median_house_value', True)
     """
-    if options.save is not None:
-        check_writable(options.save)
+    for path in (options.save, options.report):
+        if path is not None:
+            check_writable(path)
     data = str(california_housing_path()) if options.data is None else options.data
     table = read_table(data)
     target = checked_target(table, options.data, options.target, options.drop, options.keep)
+    source = "California housing, 1990 census (ships with mlcraft)" if options.data is None else data
+    column = table.column(target)
+    if options.classify or (column.kind == "text" and not column.note and len(column.levels) <= MOST_CLASSES):
+        from mlcraft.cli.classifying import fit_classes
+
+        return fit_classes(table, source, target, options)
+    return fit_numbers(table, source, target, options)
+
+
+def fit_numbers(table: Table, source: str, target: str, options: FitOptions) -> FitResult:
+    """Encode, split, fit, score, doubt and save."""
     values = _target_values(table.column(target))
     usable = np.flatnonzero(~np.isnan(values))
     remarks = list(table.remarks)
@@ -109,7 +128,7 @@ def run_fit(options: FitOptions) -> FitResult:
     coefficients, intercept, findings = _study(table, encoding, comparison, values, train, x_test, options)
     result = FitResult(
         options,
-        source="California housing, 1990 census (ships with mlcraft)" if options.data is None else data,
+        source=source,
         n_rows=table.n_rows,
         n_columns=len(table.columns),
         target=target,
@@ -124,6 +143,11 @@ def run_fit(options: FitOptions) -> FitResult:
         intercept=intercept,
         findings=findings,
     )
+    if options.report is not None:
+        from mlcraft.cli.evaluating import report_on, write_report
+
+        fitted = (comparison.estimator, encoding.encoder, table)
+        write_report(report_on(*fitted, test, values[test], (train, values[train])), options.report)
     if options.save is not None:
         _save(options.save, result)
     return result
@@ -160,7 +184,8 @@ def _target_values(column: Column) -> NDArray[np.float64]:
     if column.kind == "text":
         found = f"{len(column.levels):,} different texts: {listing(column.levels, limit=3)}"
         raise CommandError(
-            f"the target '{column.name}' holds text ({found}); mlcraft fit predicts numbers, classification comes later"
+            f"the target '{column.name}' holds text ({found}); mlcraft fit predicts numbers, or up to {MOST_CLASSES}"
+            " classes"
         )
     raise CommandError(f"the target '{column.name}' holds neither numbers nor text")
 
@@ -241,9 +266,13 @@ def _save(path: str, result: FitResult) -> None:
         "seed": result.options.seed,
         "held_out": {"r2": _number_or_none(scores.r2), "rmse": scores.rmse, "mae": scores.mae},
     }
-    model = TabularModel(result.comparison.estimator, result.encoding.encoder.to_state(), info)
+    save_table_model(path, result.comparison.estimator, result.encoding.encoder, info)
+
+
+def save_table_model(path: str, estimator: Any, encoder: Encoder, info: dict[str, Any]) -> None:
+    """Write an estimator and what was done to the columns to a model file."""
     try:
-        save_model(path, model)
+        save_model(path, TabularModel(estimator, encoder.to_state(), info))
     except OSError as error:
         raise CommandError(f"cannot write '{path}': {error.strerror or error}") from None
     except ModelFileError as error:

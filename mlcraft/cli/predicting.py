@@ -21,7 +21,7 @@ class Prediction:
     """Predictions for every row of a table, and the scores where the table holds the target too."""
 
     target: str
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     warnings: list[str]
     scores: Scores | None
     n_scored: int
@@ -38,7 +38,10 @@ def run_predict(model_path: str, data: str) -> Prediction:
     if table.n_rows == 0:
         return Prediction(encoder.target, np.empty(0), table.remarks, None, 0)
     matrix = matrix.astype(estimator.coef_.dtype, copy=False)
-    predicted = np.asarray(estimator.predict(matrix), dtype=np.float64)
+    predicted = np.asarray(estimator.predict(matrix))
+    if hasattr(estimator, "classes_"):
+        return Prediction(encoder.target, predicted, table.remarks + warnings, None, 0)
+    predicted = predicted.astype(np.float64, copy=False)
     truth = table.columns.get(encoder.target)
     scores, n_scored = None, 0
     if truth is not None and truth.kind in ("number", "boolean"):
@@ -66,7 +69,9 @@ def open_model(path: str) -> tuple[Any, Encoder, bool]:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(f"'{path}' cannot be read: {error.strerror or error}") from None
-    if estimator.coef_.shape != (len(encoder.names),):
+    if estimator.coef_.shape[-1:] != (len(encoder.names),) or (
+        estimator.coef_.ndim != 1 and not hasattr(estimator, "classes_")
+    ):
         raise CommandError(f"'{path}' is not a sound model file: coefficients and columns do not fit")
     return estimator, encoder, isinstance(model, TabularModel)
 

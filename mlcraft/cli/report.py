@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,10 @@ from mlcraft.cli.choose import Notice
 from mlcraft.cli.compare import Scores
 from mlcraft.cli.errors import plural
 from mlcraft.cli.fitting import Coefficient, FitResult
+
+if TYPE_CHECKING:
+    from mlcraft.cli.classifying import ClassFit
+    from mlcraft.evaluation import Report
 
 _SHOWN_COEFFICIENTS = 20
 _SHOWN_LINES = 10
@@ -39,10 +44,56 @@ def print_fit(console: Console, result: FitResult, *, show_all: bool = False) ->
     _print_coefficients(console, result, show_all=show_all)
     _print_scores(console, result)
     _print_doubts(console, result)
+    if result.options.report is not None:
+        console.print()
+        console.print(Text(f"Report written to {printable(result.options.report)}", style="green"))
     if result.options.save is not None:
         name = printable(result.options.save)
         console.print()
         console.print(Text(f"Saved {name}. Use it: mlcraft predict {name} DATA", style="green"))
+
+
+def print_classes(console: Console, result: ClassFit, *, show_all: bool = False) -> None:
+    """Print a fit of classes: what was done, how good it is, and what is worth a look."""
+    options = result.options
+    share = 100.0 * result.n_test / (result.n_test + result.n_train)
+    names = _names(result.classes)
+    facts = [
+        ("data", f"{result.source}: {result.n_rows:,} rows, {result.n_columns:,} columns"),
+        ("target", f"{result.target}: {len(result.classes)} classes, {names}"),
+        ("model", f"logistic regression, alpha {1.0 / result.estimator.C:g}, {format_seconds(result.seconds)}"),
+        ("rows", f"{result.n_train:,} to fit, {result.n_test:,} held out ({share:.0f} %, seed {options.seed})"),
+    ]
+    print_facts(console, facts + [("note", remark) for remark in result.remarks])
+    print_heading(console, "What was done to the columns")
+    print_facts(console, _what_was_done(result, show_all=show_all))
+    print_heading(console, f"On the {result.n_test:,} held-out rows")
+    print_report(console, result.report, only_metrics=True)
+    for path, text in (
+        (options.report, "Report written to {}"),
+        (options.save, "Saved {0}. Use it: mlcraft predict {0} DATA"),
+    ):
+        if path is not None:
+            console.print(Text(text.format(printable(path)), style="green"))
+
+
+def print_report(console: Console, report: Report, *, only_metrics: bool = False) -> None:
+    """Print the metrics of a report, and the first sentence of each other section."""
+    table = make_table()
+    table.add_column("metric")
+    for name in ("value", "lower", "upper"):
+        table.add_column(name, justify="right")
+    for row in report["metrics"].table().rows:
+        cells = [row.get(name) for name in ("value", "lower", "upper")]
+        table.add_row(printable(str(row["metric"])), *("-" if cell is None else number(float(cell)) for cell in cells))
+    console.print(table)
+    print_remark(console, f"intervals of {100 * float(report.facts['level'] or 0.0):g} %")
+    for section in report:
+        if section.name == "metrics" or not section.sentences or (only_metrics and section.state == "fine"):
+            continue
+        mark = "yellow" if section.state == "look" else "cyan"
+        text = Text(printable(section.sentences[0]))
+        _paragraph(console, text, label=f"  {section.title}: ", indent=4, mark=mark)
 
 
 def printable(text: str) -> str:
@@ -133,7 +184,7 @@ def _summary(result: FitResult) -> list[tuple[str, str]]:
     return facts + [("note", remark) for remark in result.remarks]
 
 
-def _what_was_done(result: FitResult, *, show_all: bool) -> list[tuple[str, str]]:
+def _what_was_done(result: FitResult | ClassFit, *, show_all: bool) -> list[tuple[str, str]]:
     by_topic: dict[str, list[Notice]] = {topic: [] for topic in _TOPICS}
     for notice in result.encoding.notices:
         by_topic[notice.topic].append(notice)
