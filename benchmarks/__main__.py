@@ -23,6 +23,7 @@ COMMANDS = {
     "jit": ("jit", "losses written in Python beside the built-in ones, C++ beside Numba kernel by kernel"),
     "bootstrap": ("bootstrap", "a thousand resamples of least squares and logistic fits, beside a loop of refits"),
     "sgd": ("sgd", "stochastic gradient descent, epoch for epoch, beside scikit-learn"),
+    "cross_validation": ("cross_validation", "cross_val_score without refits beside scikit-learn's"),
     "drop_ins": ("drop_ins", "quantile and Bayesian regression beside scikit-learn and statsmodels"),
     "coverage": ("coverage", "intervals and sets on real data: coverage, width and time, beside MAPIE"),
     "coverage_step": ("coverage_step", "prediction sets around one fitted classifier, beside MAPIE"),
