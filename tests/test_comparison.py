@@ -151,7 +151,6 @@ def classifiers(y):
 
 @pytest.mark.parametrize("metric", [None, "log_loss", "brier", "accuracy", "roc_auc", "matthews_corrcoef"])
 def test_classifiers_on_held_out_rows(metric):
-    pytest.importorskip("mlcraft.evaluation.metrics._delong")
     found = ours.compare(classifiers(LABELS), X[200:], LABELS[200:], metric=metric, random_state=0)
     (pair,) = found.differences
     assert pair.test.startswith({"accuracy": "McNemar", "roc_auc": "DeLong"}.get(metric, "permutation"))

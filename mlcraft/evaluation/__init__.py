@@ -11,6 +11,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlcraft.evaluation.comparison import (
+        ColumnImportance,
+        Comparison,
+        compare,
+        compare_cv,
+        drop_column_importance,
+        permutation_importance,
+        permutation_test,
+    )
     from mlcraft.evaluation.cross_validation import (
         CrossValidation,
         cross_val_predict,
@@ -82,6 +91,15 @@ if TYPE_CHECKING:
 
 # Which module a name is in; imported on first use.
 _FILES = {
+    "comparison": (
+        "ColumnImportance",
+        "Comparison",
+        "compare",
+        "compare_cv",
+        "drop_column_importance",
+        "permutation_importance",
+        "permutation_test",
+    ),
     "metrics._agreement": ("balanced_accuracy_score", "cohen_kappa_score", "matthews_corrcoef"),
     "metrics._explained": ("explained_variance_score", "r2_score"),
     "metrics._areas": ("average_precision_score", "gini_score", "ks_score", "roc_auc_score"),
@@ -150,6 +168,8 @@ _LAZY = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
     "AdversarialMargin",
+    "ColumnImportance",
+    "Comparison",
     "CrossValidation",
     "DeLong",
     "Difference",
@@ -163,6 +183,8 @@ __all__ = [
     "balanced_accuracy_score",
     "brier_score_loss",
     "cohen_kappa_score",
+    "compare",
+    "compare_cv",
     "confusion_matrix",
     "confusion_matrix_at_thresholds",
     "cross_val_predict",
@@ -176,6 +198,7 @@ __all__ = [
     "dcg_score",
     "delong",
     "det_curve",
+    "drop_column_importance",
     "evaluate",
     "explained_variance_score",
     "f1_score",
@@ -201,6 +224,8 @@ __all__ = [
     "median_absolute_error",
     "multilabel_confusion_matrix",
     "ndcg_score",
+    "permutation_importance",
+    "permutation_test",
     "precision_recall_curve",
     "precision_recall_fscore_support",
     "precision_score",

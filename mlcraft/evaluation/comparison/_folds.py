@@ -23,7 +23,7 @@ from mlcraft.evaluation.comparison._tests import (
     nemenyi,
 )
 from mlcraft.evaluation.cross_validation import cross_validate, mean_over_folds
-from mlcraft.uncertainty import Estimate
+from mlcraft.uncertainty.scores import Estimate
 
 __all__ = ["compare_cv"]
 
@@ -100,7 +100,7 @@ def compare_cv(
     --------
     >>> import numpy as np
     >>> from mlcraft.datasets import load_california_housing
-    >>> from mlcraft.evaluation.comparison import compare_cv
+    >>> from mlcraft.evaluation import compare_cv
     >>> from mlcraft.linear_model import LinearRegression, Ridge
     >>> housing = load_california_housing()
     >>> X = np.column_stack([housing[name] for name in ("median_income", "housing_median_age", "households")])

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mlcraft.evaluation.comparison._measure import Measure, classifies, measure_of, responses
 from mlcraft.evaluation.comparison._pairs import Comparison, Difference, pairs_of
 from mlcraft.evaluation.comparison._tests import PairedTest, holm, mcnemar
-from mlcraft.uncertainty import Estimate
+from mlcraft.uncertainty.scores import Estimate
 
 __all__ = ["compare", "named_models", "permutation_test"]
 
@@ -93,7 +93,7 @@ def compare(
     --------
     >>> import numpy as np
     >>> from mlcraft.datasets import load_california_housing
-    >>> from mlcraft.evaluation.comparison import compare
+    >>> from mlcraft.evaluation import compare
     >>> from mlcraft.linear_model import LinearRegression
     >>> housing = load_california_housing()
     >>> X = np.column_stack([housing[name] for name in ("median_income", "housing_median_age", "households")])
@@ -190,7 +190,7 @@ def permutation_test(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.comparison import permutation_test
+    >>> from mlcraft.evaluation import permutation_test
     >>> y = np.arange(40.0)
     >>> test = permutation_test(y + 1, y - 1.5, y, metric="mae", random_state=0)
     >>> float(test.statistic), test.p_value

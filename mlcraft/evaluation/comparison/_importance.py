@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples
 from mlcraft.evaluation.comparison._held_out import _check as check_arguments
 from mlcraft.evaluation.comparison._tests import corrected_t
 from mlcraft.evaluation.cross_validation import cross_validate, mean_over_folds
-from mlcraft.uncertainty import Estimate
+from mlcraft.uncertainty.scores import Estimate
 
 __all__ = ["ColumnImportance", "drop_column_importance", "permutation_importance"]
 
@@ -133,7 +133,7 @@ def permutation_importance(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.comparison import permutation_importance
+    >>> from mlcraft.evaluation import permutation_importance
     >>> from mlcraft.linear_model import LinearRegression
     >>> X = np.random.default_rng(0).standard_normal((200, 2))
     >>> y = X[:, 0]
@@ -216,7 +216,7 @@ def drop_column_importance(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.comparison import drop_column_importance
+    >>> from mlcraft.evaluation import drop_column_importance
     >>> from mlcraft.linear_model import LinearRegression
     >>> random = np.random.default_rng(0)
     >>> X = random.standard_normal((200, 2))

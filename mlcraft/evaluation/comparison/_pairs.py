@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcraft.uncertainty import Estimate
+from mlcraft.uncertainty.scores import Estimate
 
 __all__ = ["Comparison", "Difference", "pairs_of"]
 

@@ -71,7 +71,7 @@ def cross_validate(
     --------
     >>> import numpy as np
     >>> from mlcraft.datasets import load_california_housing
-    >>> from mlcraft.evaluation.cross_validation import cross_validate
+    >>> from mlcraft.evaluation import cross_validate
     >>> from mlcraft.linear_model import Ridge
     >>> housing = load_california_housing()
     >>> X = np.column_stack([housing[name] for name in ("median_income", "housing_median_age", "households")])
@@ -139,7 +139,7 @@ def cross_val_score(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.cross_validation import cross_val_score
+    >>> from mlcraft.evaluation import cross_val_score
     >>> from mlcraft.linear_model import LinearRegression
     >>> X = np.arange(12.0).reshape(12, 1) ** 2
     >>> cross_val_score(LinearRegression(), X, np.arange(12.0), cv=3, scoring="neg_mean_absolute_error").round(2)
@@ -195,7 +195,7 @@ def cross_val_predict(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.cross_validation import cross_val_predict
+    >>> from mlcraft.evaluation import cross_val_predict
     >>> from mlcraft.linear_model import LinearRegression
     >>> X, y = np.arange(6.0).reshape(6, 1), np.array([0.0, 1.0, 2.0, 3.0, 4.0, 9.0])
     >>> cross_val_predict(LinearRegression(), X, y, cv=3).round(2)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
-from mlcraft.uncertainty import Estimate
+from mlcraft.uncertainty.scores import Estimate
 
 __all__ = ["CrossValidation", "mean_over_folds"]
 
@@ -47,7 +47,7 @@ def mean_over_folds(
 
     Examples
     --------
-    >>> from mlcraft.evaluation.cross_validation import mean_over_folds
+    >>> from mlcraft.evaluation import mean_over_folds
     >>> print(mean_over_folds([0.80, 0.84, 0.82, 0.85, 0.79], n_train=80, n_test=20, name="accuracy"))
     accuracy 0.82 [0.7725, 0.8675]
     """

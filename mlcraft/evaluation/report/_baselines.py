@@ -33,7 +33,7 @@ def baselines_section(task: Task) -> Section:
     -------
     Section
     """
-    from mlcraft.evaluation.comparison import compare
+    from mlcraft.evaluation import compare
 
     metric = best_known(task)
     answers, notes = _answers(task, probabilities=metric == "log_loss")

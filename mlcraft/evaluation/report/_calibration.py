@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlcraft.evaluation.report._metrics import coded
 from mlcraft.evaluation.report._section import Cell, Figure, Section, Series, Table
 from mlcraft.evaluation.report._task import Task
-from mlcraft.uncertainty import Estimate, mean_estimate
+from mlcraft.uncertainty.scores import Estimate, mean_estimate
 
 __all__ = ["calibration_section"]
 

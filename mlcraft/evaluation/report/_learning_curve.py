@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from mlcraft.evaluation.report._section import Cell, Figure, Section, Series, Table
 from mlcraft.evaluation.report._task import Task, rows_of, task_of
-from mlcraft.uncertainty import Estimate, mean_estimate
+from mlcraft.uncertainty.scores import Estimate, mean_estimate
 
 __all__ = ["learning_curve_section"]
 

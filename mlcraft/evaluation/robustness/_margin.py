@@ -125,7 +125,7 @@ def adversarial_margin(
     Examples
     --------
     >>> import numpy as np
-    >>> from mlcraft.evaluation.robustness import adversarial_margin
+    >>> from mlcraft.evaluation import adversarial_margin
     >>> from mlcraft.linear_model import RidgeClassifier
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0], [4.0, 5.0], [5.0, 4.0]])
     >>> model = RidgeClassifier().fit(X, [0, 0, 1, 1])

@@ -126,7 +126,7 @@ def stress(
     --------
     >>> import numpy as np
     >>> from mlcraft.datasets import load_california_housing
-    >>> from mlcraft.evaluation.robustness import stress
+    >>> from mlcraft.evaluation import stress
     >>> from mlcraft.linear_model import Ridge
     >>> housing = load_california_housing()
     >>> X = np.column_stack([housing[name] for name in ("median_income", "housing_median_age", "households")])

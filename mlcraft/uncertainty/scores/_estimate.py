@@ -51,7 +51,7 @@ class Estimate:
 
     Examples
     --------
-    >>> from mlcraft.uncertainty import Estimate
+    >>> from mlcraft.uncertainty.scores import Estimate
     >>> found = Estimate(0.91, 0.87, 0.94, 0.95, 200, "coverage")
     >>> print(found)
     coverage 0.91 [0.87, 0.94]
