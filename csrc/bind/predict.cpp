@@ -1,4 +1,4 @@
-#include "mlcraft/matrix/predict.hpp"
+#include "mlcraft/stats/predict.hpp"
 #include "arrays.hpp"
 
 namespace mlcraft::bind {
