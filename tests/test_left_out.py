@@ -517,3 +517,22 @@ def test_memory_of_a_block(n_rows):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert max(peaks) < 3 * X.nbytes + 4 * others.nbytes + 2**22
+
+
+@pytest.mark.filterwarnings("ignore::mlcraft.exceptions.CollinearityWarning")
+@pytest.mark.parametrize("estimator", [LinearRegression(), LinearRegression(fit_intercept=False), Ridge()], ids=repr)
+@pytest.mark.parametrize("options", [{"cv": "loo"}, {"cv": 4}, {"cv": "bootstrap", "random_state": 0}], ids=repr)
+def test_columns_that_tell_nothing(estimator, options):
+    """The mean, or zero, without any direction to fit."""
+    y = rows()[1]
+    X = np.full((len(y), 2), 3.0 if estimator.fit_intercept else 0.0)
+    found = left_out(estimator, X, y, **options)
+    peer = left_out(estimator, X, y, closed_form=False, **options)
+    np.testing.assert_allclose(found.held_out, peer.held_out, atol=1e-10)
+    np.testing.assert_allclose(next(found.blocks(X[:3]))[1], next(peer.blocks(X[:3]))[1], atol=1e-10)
+
+
+def test_wide_columns_that_tell_nothing():
+    y = np.arange(12.0)
+    found = left_out(LinearRegression(), np.ones((12, 30)), y, cv=3)
+    np.testing.assert_allclose(found.held_out, np.repeat([7.5, 5.5, 3.5], 4))

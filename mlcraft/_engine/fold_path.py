@@ -323,7 +323,8 @@ def _primal_fit(data: _Data, train: Rows, moments: Any) -> FoldFit:
         raise NonFiniteError("X, y or sample_weight holds NaN or infinity, or leaves the range of double precision")
     xx, xy = np.asarray(moments.xx), np.asarray(moments.xy)
     values, vectors = eigenvalues_vectors(xx)
-    if spread(values, data.alphas.min()) <= WELL_SPREAD:
+    nothing = values.max(initial=0.0) + data.alphas.min() <= 0  # columns that do not vary, and no penalty
+    if not nothing and spread(values, data.alphas.min()) <= WELL_SPREAD:
         with one_blas_thread():
             weights = 1.0 / (values[:, np.newaxis] + data.alphas)
             inner = weights[:, :, np.newaxis] * (vectors.T @ xy)[:, np.newaxis, :]

@@ -192,8 +192,8 @@ def resampled_fits(
         np.empty((count, targets, width)),
         np.empty((count, width, width)),
     )
-    at_once = max(1, MOST_ELEMENTS // width**2)
-    for begin in range(0, count, at_once):
+    at_once = max(1, MOST_ELEMENTS // max(width, 1) ** 2)
+    for begin in range(0, count if width else 0, at_once):  # without a direction all stay at the start
         part = slice(begin, min(begin + at_once, count))
         solve = _least_squares if start.loss == "squared" else _newton
         gram, delta, failed = solve(rows, first + begin, part.stop - begin)
