@@ -775,3 +775,13 @@ def test_covered_as_often_as_scipy_says():
         model = ConformalClassifier(given(4), prefit=True).fit(P[:n], codes[:n])
         found.append(covered(model.predict_set(P[n:], 0.9), codes[n:]).mean())
     assert stats.kstest(found, stats.beta(90, 10).cdf).pvalue > 0.001
+
+
+def test_weights_reach_the_end_of_a_pipeline():
+    random = np.random.default_rng(0)
+    X = random.standard_normal((80, 2))
+    y = (X[:, 0] + random.standard_normal(80) > 0).astype(int)
+    weight = random.uniform(0.5, 2, 80)
+    piped = ConformalClassifier(make_pipeline(LogisticRegression()), random_state=0).fit(X, y, sample_weight=weight)
+    plain = ConformalClassifier(LogisticRegression(), random_state=0).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(piped.predict_p_values(X), plain.predict_p_values(X))

@@ -33,10 +33,12 @@ def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Any, params: dic
     """Fit an estimator, with weights where there are any, and return it."""
     params = dict(params or {})
     if sample_weight is not None:
-        last = estimator.steps[-1] if isinstance(estimator, Pipeline) else (None, estimator)
-        if not has_fit_parameter(last[1], "sample_weight"):
-            raise TypeError(f"underlying estimator {type(last[1]).__name__} does not support sample weights.")
-        params["sample_weight" if last[0] is None else f"{last[0]}__sample_weight"] = sample_weight
+        prefix, last = "", estimator
+        while isinstance(last, Pipeline):
+            prefix, last = f"{prefix}{last.steps[-1][0]}__", last.steps[-1][1]
+        if not has_fit_parameter(last, "sample_weight"):
+            raise TypeError(f"underlying estimator {type(last).__name__} does not support sample weights.")
+        params[f"{prefix}sample_weight"] = sample_weight
     return estimator.fit(X, y, **params)
 
 

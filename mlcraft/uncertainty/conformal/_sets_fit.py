@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from mlcraft._engine.status import warn_caller
 from mlcraft.uncertainty.conformal._checks import warn_about_exchangeability
+from mlcraft.uncertainty.conformal._composites import fit_weighted
 from mlcraft.uncertainty.conformal._sets_probabilities import LabelProbabilities
 from mlcraft.uncertainty.conformal._sets_ranks import Cells
 from mlcraft.uncertainty.conformal._sets_reference import HeldOut, Known, Reference, Split
@@ -180,8 +181,7 @@ def fitted(options: Any, rows: Labelled, n_groups: int, random: np.random.Genera
 
 
 def _trained(options: Any, rows: Labelled) -> Any:
-    given = {} if rows.sample_weight is None else {"sample_weight": rows.sample_weight}
-    return clone(options.estimator).fit(rows.X, rows.y, **given)
+    return fit_weighted(clone(options.estimator), rows.X, rows.y, rows.sample_weight)
 
 
 def _split(options: Any, rows: Labelled, random: np.random.Generator) -> Codes:
