@@ -637,3 +637,70 @@ def test_coverage_over_many_draws_is_what_the_rank_says(method, score):
 
 def tilt(rows):
     return np.exp(rows[:, 0])
+
+
+def test_minmax_under_a_shift():
+    """The lowest and the highest prediction, moved by weighted quantiles of the scores."""
+    X, y = drawn()
+    new = X[:6] + 0.3
+    model = ConformalRegressor(LinearRegression(), method="jackknife-minmax", shift=tilt).fit(X, y)
+    found = model.predict_interval(new, 0.7)
+    every = np.concatenate([block for _, block in model.left_out_.blocks(new)])
+    size = np.abs(y - model.left_out_.held_out)
+    order = np.argsort(size)
+    for row, weight in enumerate(tilt(new)):
+        share = np.cumsum(tilt(X)[order]) / (tilt(X).sum() + weight)
+        move = size[order][np.argmax(share >= 0.7)]
+        assert_allclose(found[row], [every[row].min() - move, every[row].max() + move], rtol=1e-12)
+    alike = ConformalRegressor(LinearRegression(), method="jackknife-minmax", shift=lambda X: np.ones(len(X)))
+    plain = ConformalRegressor(LinearRegression(), method="jackknife-minmax").fit(X, y)
+    assert_allclose(alike.fit(X, y).predict_interval(new, LEVELS), plain.predict_interval(new, LEVELS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["split", "jackknife", "jackknife+", "jackknife-minmax", "cv+"])
+@pytest.mark.parametrize("score", ["absolute", "normalised"])
+def test_group_without_rows_under_a_shift(method, score):
+    X, y = drawn()
+    groups = np.repeat(["a", "b"], 20)
+    options = {"method": method, "score": score, "shift": tilt, "random_state": 0}
+    model = ConformalRegressor(LinearRegression(), too_few="infinite", **options).fit(X, y, groups=groups)
+    found = model.predict_interval(X[18:22], 0.5, groups=["a", "c", "b", "c"])
+    assert_array_equal(found[1::2], [[-np.inf, np.inf]] * 2)
+    assert np.isfinite(found[::2]).all()
+    assert model.predict_quantile(X[:1], 0.5, groups=["c"]) == np.inf
+    model = ConformalRegressor(LinearRegression(), **options).fit(X, y, groups=groups)
+    with pytest.raises(ValueError, match="level"):
+        model.predict_interval(X[:1], 0.5, groups=["c"])
+
+
+@pytest.mark.parametrize("method", ["split", "jackknife+", "cv+"])
+def test_groups_of_dates_and_missing_groups(method):
+    X, y = drawn()
+    dates = np.repeat(np.array(["2020-01-01", "2021-06-01"], dtype="datetime64[ns]"), 20)
+    model = ConformalRegressor(LinearRegression(), method=method, random_state=0)
+    found = model.fit(X, y, groups=dates).predict_interval(X[18:22], 0.5, groups=dates[18:22].astype("datetime64[D]"))
+    named = model.fit(X, y, groups=dates.astype(str)).predict_interval(X[18:22], 0.5, groups=dates[18:22].astype(str))
+    assert_array_equal(found, named)
+    for missing in (None, np.nan, np.datetime64("NaT")):
+        labels = dates.astype("datetime64[D]").astype(object)
+        labels[3] = missing
+        with pytest.raises(ValueError, match="groups has no label for 1 rows"):
+            model.fit(X, y, groups=labels)
+
+
+def test_full_refuses_what_it_would_not_use():
+    X, y = drawn()
+    with pytest.raises(ValueError, match="does not take clusters"):
+        ConformalRegressor(LinearRegression(), method="full").fit(X, y, clusters=np.repeat(np.arange(10), 4))
+
+
+def test_weights_reach_the_end_of_nested_pipelines():
+    X, y = drawn()
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    one = make_pipeline(StandardScaler(), Ridge())
+    for method in ("split", "cv+"):
+        found = [
+            ConformalRegressor(model, method=method, random_state=0).fit(X, y, sample_weight=weight)
+            for model in (one, make_pipeline(StandardScaler(), make_pipeline(Ridge())))
+        ]
+        assert_allclose(*(model.predict_interval(X, 0.5) for model in found), rtol=1e-10)

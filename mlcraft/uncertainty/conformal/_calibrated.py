@@ -192,6 +192,8 @@ def weighted_of_rows(values: Doubles, weight: Doubles, new: Doubles, tail: float
     new : ndarray of shape (n_rows,)
     tail : float
     """
+    if values.shape[1] == 0:
+        return np.full(len(values), np.inf)
     order = np.argsort(values, axis=1, kind="stable")
     cumulated = np.cumsum(weight[order], axis=1)
     wanted = tail * (float(weight.sum()) + new) * (1.0 - ROUNDING)

@@ -290,7 +290,8 @@ def _units(settings: Any, model: Any, rows: Rows) -> Units:
 def _full(settings: Any, form: Form, rows: Rows) -> Fitted:
     from mlcraft.uncertainty.conformal._full import FullConformal
 
-    for name, given in (("groups", rows.groups), ("a weight for a shift", rows.weight)):
+    taken = {"groups": rows.groups, "clusters": rows.clusters, "a weight for a shift": rows.weight}
+    for name, given in (taken | dict.fromkeys(rows.fit_params, True)).items():
         if given is not None:
             raise ValueError(f"method='full' does not take {name}; use method='jackknife+' or 'split'")
     predictor = FullConformal(settings, form, rows)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, check_a
 
 from mlcraft.uncertainty.conformal._calibrated import Query
 from mlcraft.uncertainty.conformal._fitting import Rows, is_prefit
+from mlcraft.uncertainty.conformal._sets_groups import missing_labels
 
 __all__ = ["check_settings", "check_shares", "fit_rows", "jumps", "query_of", "rows_of", "target_points", "within"]
 
@@ -92,8 +93,11 @@ def labels_of(values: Any, n: int, name: str) -> NDArray[Any]:
     found = np.asarray(values)
     if found.shape != (n,):
         raise ValueError(f"{name} must have one label for each of the {n} rows; got shape {found.shape}")
-    if found.dtype.kind == "f" and np.isnan(found).any():
-        raise ValueError(f"{name} contains NaN: give rows of unknown group a label of their own")
+    missing = int(np.count_nonzero(missing_labels(found)))
+    if missing:
+        raise ValueError(f"{name} has no label for {missing} rows: give rows of unknown group a label of their own")
+    if found.dtype.kind in "mM":  # texts, which are the same in any unit of time
+        return found.astype(f"{found.dtype.kind}8[ns]").astype(str)
     return found
 
 

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from mlcraft.uncertainty.conformal._calibrated import Calibrated, Query, kth, kth_of_rows, weighted_of_rows
+from mlcraft.uncertainty.conformal._calibrated import (
+    Calibrated,
+    Query,
+    kth,
+    kth_of_rows,
+    weighted_of_rows,
+    weighted_upper,
+)
 
 __all__ = ["ManyModels", "Units"]
 
@@ -78,11 +85,17 @@ class ManyModels:
         low, high = (score[own] for score in found.scores(level))
         n, tail = len(low), found.form.tail(level)
         weighted = found.weight is not None and query.weight is not None
-        rank = 0 if weighted else found.rank(own, tail, label)
-        if self.minmax:
-            low, high = kth(low, n + 1 - rank), kth(high, rank)
+        rank = n + 1 if n == 0 else 0 if weighted else found.rank(own, tail, label)
+        if n == 0:
+            found.refuse_infinite(n, tail, label)
         if rank > n:
             return np.full(len(low_end), -np.inf), np.full(len(low_end), np.inf)
+        if self.minmax and weighted:
+            low = -weighted_upper(-low, found.weight[own], query.weight, tail)[:, np.newaxis]  # type: ignore[index, arg-type]
+            high = weighted_upper(high, found.weight[own], query.weight, tail)[:, np.newaxis]  # type: ignore[index, arg-type]
+            found.refuse_heavy(high)
+        elif self.minmax:
+            low, high = kth(low, n + 1 - rank), kth(high, rank)
         if unit is not None:
             low, high = low * unit, high * unit
         below, above = low_end + low, high_end + high

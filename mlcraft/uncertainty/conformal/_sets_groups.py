@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.validation import _num_samples
 
-__all__ = ["GroupCodes"]
+__all__ = ["GroupCodes", "missing_labels"]
 
 Codes = NDArray[np.intp]
 
@@ -83,9 +84,14 @@ class GroupCodes:
         n = _num_samples(X)
         if labels.shape != (n,):
             raise ValueError(f"groups must hold one label for each of the {n} rows of X, got shape {labels.shape}")
-        missing = labels != labels  # NaN and NaT differ from themselves
-        if labels.dtype == object:
-            missing = np.array([label is None or label != label for label in labels], dtype=bool)
+        missing = missing_labels(labels)
         if np.any(missing):
             raise ValueError(f"groups has no label for {np.count_nonzero(missing)} rows; give these one of their own")
         return labels
+
+
+def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which labels are None, NaN, NaT or the missing value of a data frame."""
+    if labels.dtype != object:
+        return np.asarray(labels != labels)  # NaN and NaT differ from themselves
+    return np.array([one is None or is_pandas_na(one) or bool(one != one) for one in labels], dtype=bool)
