@@ -103,7 +103,8 @@ py::tuple sums_of_resamples(const py::object& x, const Fit& fit, const Plan& pla
     const auto shape = py::cast<std::pair<Index, Index>>(x.attr("shape"));
     const Whitener whitener = whitener_of(root, mean, shape);
     const Index width = whitener.rank + constant, n = shape.first, targets = y.shape(0);
-    if (y.size() != n * targets || weight.size() != n || offset.size() != n || delta.size() % (count * width) != 0)
+    if (y.size() != n * targets || weight.size() != n || offset.size() != n ||
+        (delta.size() != 0 && delta.size() != count * width))
         throw py::value_error("the arrays of the fit do not fit X or the number of resamples");
     check_loss(loss, true);
     const bool score = wanted.find('s') != std::string::npos, squared = wanted.find('m') != std::string::npos;
