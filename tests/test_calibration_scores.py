@@ -501,3 +501,13 @@ def test_labels_of_any_kind():
     assert_array_equal(calibration_curve(2 * y - 1, p).observed, plain.observed)
     assert_array_equal(calibration_curve(y.astype(bool), p).observed, plain.observed)
     assert_array_equal(calibration_curve(np.zeros(400), p).observed, 0)
+
+
+def test_isotonic_band_of_few_distinct_forecasts_is_at_its_own_forecast():
+    # the mean of a bin's equal forecasts may be rounded past them, to where the next forecast is
+    p = np.repeat([0.1, 0.3, 0.7, 0.9], [30, 30, 30, 33])
+    y = np.concatenate([np.arange(count) < events for count, events in ((30, 3), (30, 9), (30, 21), (33, 30))])
+    for scale in (1.0, 3.0, 0.7):
+        found = calibration_curve(y, p, strategy="isotonic", sample_weight=np.full(len(y), scale), random_state=0)
+        assert np.all((found.lower <= found.observed) & (found.observed <= found.upper)), scale
+        assert np.all(found.consistent), scale

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse, stats
 from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, RepeatedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -173,9 +174,8 @@ def test_three_classes_and_probabilities_in_the_order_of_the_model():
     models = {"a": LogisticRegression().fit(X, THREE), "b": LogisticRegression(C=1e-3).fit(X, THREE)}
     some = THREE != 1  # the model knows a class that is not there
     found = ours.compare(models, X[some], THREE[some], random_state=0)
-    p = models["a"].predict_proba(X[some])[:, [0, 2]]
-    p /= p.sum(axis=1, keepdims=True)
-    assert_allclose(found.scores["a"].value, -np.log(p[np.arange(len(p)), THREE[some] // 2]).mean())
+    p = models["a"].predict_proba(X[some])  # what it gives to that class is wrong
+    assert_allclose(found.scores["a"].value, -np.log(p[np.arange(len(p)), THREE[some]]).mean())
     with pytest.raises(ValueError, match="not fitted to"):
         ours.compare(models, X, np.where(THREE == 1, 7, THREE))
     with pytest.raises(ValueError, match="two classes"):
@@ -390,3 +390,39 @@ def test_fold_tests_hold_their_level_where_a_plain_t_does_not(test):
         assert rate > 0.2
     else:
         assert rate < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def three_classes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    y = (X[:, 0] + rng.normal(size=400) > 0) * 1 + (X[:, 1] > 0.5)
+    models = {"loose": LogisticRegression().fit(X, y), "tight": LogisticRegression(C=1e-3).fit(X, y)}
+    return models, X, y
+
+
+def test_rows_without_one_of_the_classes_of_the_models():
+    models, X, y = three_classes()
+    some = np.isin(y, [0, 2])
+    found = ours.compare(models, X[some], y[some], metric="log_loss", n_resamples=99, random_state=0)
+    for name, model in models.items():
+        value = log_loss(y[some], model.predict_proba(X[some]), labels=[0, 1, 2])
+        assert found.scores[name].value == pytest.approx(value, rel=1e-12)
+    found = ours.compare(models, X[some], y[some], metric="brier", n_resamples=99, random_state=0)
+    for name, model in models.items():
+        value = np.mean(np.sum((model.predict_proba(X[some]) - np.eye(3)[y[some]]) ** 2, axis=1))
+        assert found.scores[name].value == pytest.approx(value, rel=1e-12)
+    with pytest.raises(ValueError, match=r"fitted to \[0, 1, 2\] and y holds \[0, 2\]"):
+        ours.compare(models, X[some], y[some], metric="roc_auc")
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "balanced_accuracy"])
+def test_rows_without_weight_are_not_drawn(metric):
+    models, X, y = three_classes()
+    weight = np.arange(400) % 2.0
+    options = {"metric": metric, "n_resamples": 99, "random_state": 0}
+    found = ours.compare(models, X, y, sample_weight=weight, **options)
+    alone = ours.compare(models, X[1::2], y[1::2], sample_weight=np.ones(200), **options)
+    for name in models:
+        assert found.scores[name] == alone.scores[name]
+    with pytest.raises(ValueError, match="sample_weight must not be negative"):
+        ours.compare(models, X, y, sample_weight=weight - 0.5, **options)

@@ -286,3 +286,16 @@ def test_groups_cover_where_rows_depend():
     truth = norm.cdf(1 / math.sqrt(2 * (1 + 1.5**2)))
     groups = np.repeat(np.arange(60), 8)
     assert covered("roc_auc", truth, make, 800, groups=groups) >= 0.92
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_error_of_any_function_of_more_rows_than_are_left_out_alone(grouped):
+    rng = np.random.default_rng(0)
+    y, pred = rng.normal(size=3000), rng.normal(size=3000)
+    groups = np.arange(3000) // 2 if grouped else None
+
+    def apart(y, pred):
+        return float(np.mean(np.abs(y - pred)))
+
+    error = score("mae", y, pred, groups=groups).standard_error
+    assert score(apart, y, pred, groups=groups, method="delta").standard_error == pytest.approx(error, rel=0.2)

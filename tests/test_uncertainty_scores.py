@@ -475,3 +475,21 @@ def test_names_are_found_from_the_front():
     for name in scores.__all__:
         assert getattr(uncertainty, name) is getattr(scores, name)
         assert name in dir(uncertainty)
+
+
+def test_what_does_not_count_may_be_infinite():
+    assert mean_estimate([1.0, 2.0, np.inf], sample_weight=[1, 1, 0]).value == 1.5
+
+
+def test_infinite_numbers_in_bins():
+    by = np.append(np.full(25, np.inf), np.linspace(0, 1, 25))
+    found = conditional_coverage(np.zeros(50), -np.ones(50), np.ones(50), by, bins=3)
+    assert sum(one.n for one in found.estimates) == 50
+    assert len(found.estimates) >= 2
+
+
+def test_bounds_of_a_width():
+    assert mean_width(0.0, [1.0, 2.0, 3.0]).value == 2.0
+    assert mean_width([0.0, 1.0], 2.0).value == 1.5
+    with pytest.raises(ValueError, match="both bounds"):
+        mean_width([1.0, 2.0, 3.0])

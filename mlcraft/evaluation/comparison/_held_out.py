@@ -115,6 +115,15 @@ def compare(
     measure = measure_of(metric, y, classifies(chosen, y))
     weight = None if sample_weight is None else _check_sample_weight(sample_weight, y, dtype=np.float64)
     predictions = {name: responses(model, X, y, measure) for name, model in chosen.items()}
+    if weight is not None:
+        if (weight < 0).any() or not weight.any():
+            raise ValueError(
+                f"sample_weight must not be negative, nor all zero; got {weight.min():g} to {weight.max():g}"
+            )
+        kept = weight > 0  # rows that do not count are not drawn either
+        y, weight = y[kept], weight[kept]
+        groups = None if groups is None else np.asarray(groups)[kept]
+        predictions = {name: found[kept] for name, found in predictions.items()}
     rows = _Rows(y, weight, groups, measure, predictions, n_resamples, check_random_state(random_state))
     return _compared(rows, test, level, alpha, adjust)
 
@@ -297,7 +306,7 @@ class _Rows:
         return bool(np.any(some != some[0]))
 
     def _counts(self) -> Iterator[Doubles]:
-        left, at_once = self.n_resamples, max(1, AT_ONCE // self.units)
+        left, at_once = self.n_resamples, max(1, AT_ONCE // len(self.y))
         while left > 0:
             count = min(left, at_once)
             drawn = self.random.randint(self.units, size=(count, self.units))

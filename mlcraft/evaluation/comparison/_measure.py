@@ -70,22 +70,18 @@ def _surprise(y: Any, prediction: Any) -> Doubles:
     p = np.asarray(prediction, dtype=np.float64)
     if p.ndim == 1:
         p = np.column_stack([1 - p, p])
-    names, codes = np.unique(y, return_inverse=True)
-    if len(names) != p.shape[1]:
-        raise ValueError(f"y holds {len(names)} classes and the probabilities {p.shape[1]} columns")
+    codes = np.unique(y, return_inverse=True)[1]
     p = p / p.sum(axis=1, keepdims=True)
     return np.asarray(-np.log(np.clip(p[np.arange(len(codes)), codes], SMALLEST, 1.0)))
 
 
 def _brier(y: Any, prediction: Any) -> Doubles:
     p = np.asarray(prediction, dtype=np.float64)
-    names, codes = np.unique(y, return_inverse=True)
+    codes = np.unique(y, return_inverse=True)[1]
     if p.ndim == 1:
         return np.asarray((p - codes) ** 2)
-    if len(names) != p.shape[1]:
-        raise ValueError(f"y holds {len(names)} classes and the probabilities {p.shape[1]} columns")
-    off = ((p - np.eye(len(names))[codes]) ** 2).sum(axis=1)
-    return np.asarray(off / 2 if len(names) == 2 else off)
+    off = ((p - np.eye(p.shape[1])[codes]) ** 2).sum(axis=1)
+    return np.asarray(off / 2 if p.shape[1] == 2 else off)
 
 
 def _square(y: Any, prediction: Any) -> Doubles:
@@ -178,23 +174,32 @@ def responses(model: Any, X: Any, y: NDArray[Any], measure: Measure) -> NDArray[
     Returns
     -------
     ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the classes of y first, in their order, then of others that the model knows.
 
     Raises
     ------
     ValueError
-        If a prediction is NaN, or has not a row for each of y.
+        If a prediction is NaN, has not a row for each of y, or is of other classes.
     """
     if not hasattr(model, "predict"):
         found = np.asarray(model)
+        count = len(np.unique(y)) if measure.response in ("probability", "score") and found.ndim == 2 else 0
+        if count and found.shape[1] != count:
+            raise ValueError(f"y holds {count} classes and the predictions {found.shape[1]} columns")
     elif measure.response in ("labels", "values"):
         found = np.asarray(model.predict(X))
-    elif measure.response == "probability" or not hasattr(model, "decision_function"):
-        found = np.asarray(model.predict_proba(X))
-        seen = np.asarray(model.classes_)
-        if measure.response == "probability":
-            found = _in_order(found, seen, y)
+    elif measure.response == "probability":
+        found = _in_order(np.asarray(model.predict_proba(X)), np.asarray(model.classes_), y)
     else:
-        found = np.asarray(model.decision_function(X))
+        seen, names = np.asarray(model.classes_), np.unique(y)
+        if not np.array_equal(seen, names):
+            raise ValueError(
+                f"{measure.name} ranks two classes: the model was fitted to {seen.tolist()} and y holds "
+                f"{names.tolist()}. log_loss takes more classes than y holds"
+            )
+        found = np.asarray(
+            model.decision_function(X) if hasattr(model, "decision_function") else model.predict_proba(X)
+        )
     if measure.response == "score" and found.ndim == 2:
         found = found[:, 1]
     if len(found) != len(y):
@@ -205,14 +210,15 @@ def responses(model: Any, X: Any, y: NDArray[Any], measure: Measure) -> NDArray[
 
 
 def _in_order(p: Doubles, seen: NDArray[Any], y: NDArray[Any]) -> Doubles:
-    """Return columns of probabilities for the classes of y alone, in their order."""
+    """Return columns of probabilities with the classes of y first, in their order."""
     names = np.unique(y)
     unknown = np.setdiff1d(names, seen)
     if len(unknown):
         raise ValueError(f"y holds classes that the model was not fitted to: {unknown.tolist()}")
     if len(names) < 2:
         raise ValueError(f"y holds the class {names[0]!r} alone: probabilities cannot be judged by it")
-    return p[:, np.searchsorted(seen, names)] if len(names) < len(seen) else p
+    place = np.searchsorted(seen, names)
+    return np.column_stack([p[:, place], np.delete(p, place, axis=1)])
 
 
 def classifies(models: dict[str, Any], y: NDArray[Any]) -> bool:

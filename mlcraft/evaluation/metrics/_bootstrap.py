@@ -89,6 +89,11 @@ def jackknife_influence(metric: Callable[[NDArray[np.bool_]], float], rows: Rows
     ----------
     metric : function of a mask of rows to its value on them
     rows : Rows
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Squares and cubes of its sums over units add up to those of the metric.
     """
     units = np.arange(rows.n_samples) if rows.groups is None else rows.groups
     blocks = min(rows.units, MOST_FITS)
@@ -96,5 +101,7 @@ def jackknife_influence(metric: Callable[[NDArray[np.bool_]], float], rows: Rows
     codes = block_of[units]
     left_out = np.array([metric(codes != block) for block in range(blocks)])
     moves = np.nan_to_num(np.nanmean(left_out) - left_out) * (blocks - 1) / blocks
-    sizes = np.bincount(codes, minlength=blocks)
-    return np.asarray((moves / np.maximum(sizes, 1))[codes])
+    # all of a block goes to one row of it: spread over its rows, squares would add up to too little
+    out = np.zeros(rows.n_samples)
+    out[np.unique(codes, return_index=True)[1]] = moves * np.sqrt(blocks / (blocks - 1) * (1 - 1 / rows.units))
+    return out

@@ -243,7 +243,9 @@ def _isotonic_bands(
         first = np.arange(FINEST) * len(values) // FINEST
         values, weight = np.append(values[first[1:] - 1], values[-1]), np.add.reduceat(weight, first)
     code = np.searchsorted(values, given.p)
-    place = np.minimum(np.searchsorted(values, found.predicted), len(values) - 1)
+    # a mean of equal forecasts may be rounded past them
+    predicted = np.clip(found.predicted, found.low, found.high)
+    place = np.minimum(np.searchsorted(values, predicted), len(values) - 1)
     bands = []
     for p in (found.observed[found.code], given.p):
         drawn = np.empty((n_resamples, len(place)))

@@ -245,6 +245,14 @@ def _by_group(
     )
 
 
+def _quantile_edges(values: NDArray[Any], bins: int) -> Doubles:
+    with np.errstate(invalid="ignore"):
+        edges = np.quantile(values, np.linspace(0, 1, bins + 1))
+    # between two infinite values, or from a finite one to one of them, there is no way to go
+    above = np.quantile(values, np.linspace(0, 1, bins + 1), method="higher")
+    return np.unique(np.where(np.isfinite(edges), edges, above))
+
+
 def grouped(by: Any, bins: Any, n: int) -> tuple[NDArray[np.intp], list[str]]:
     """
     Return the group of each row, and what the groups are called.
@@ -286,7 +294,7 @@ def grouped(by: Any, bins: Any, n: int) -> tuple[NDArray[np.intp], list[str]]:
         return codes.ravel(), [f"{label:g}" for label in labels]
     if not given and bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    edges = np.asarray(bins if given else np.unique(np.quantile(values, np.linspace(0, 1, int(bins) + 1))), float)
+    edges = np.asarray(bins if given else _quantile_edges(values, int(bins)), float)
     if given and (len(edges) < 2 or (np.diff(edges) <= 0).any()):
         raise ValueError(f"bins, as edges, must be two increasing numbers or more, got {edges.tolist()}")
     if values.min() < edges[0] or values.max() > edges[-1]:

@@ -273,8 +273,8 @@ def _exact(value: float, size: float, level: float, df: float) -> tuple[float, f
 
 def _standard_error(values: Doubles, share: Doubles, codes: NDArray[np.intp] | None, value: float) -> tuple[float, int]:
     """Return the standard error of a weighted mean, and how many independent parts it comes from."""
-    parts = np.where(share > 0, share * (values - value), 0.0)
     counted = share > 0
+    parts = share * np.where(counted, values - value, 0.0)  # a value that does not count may be infinite
     independent = int(np.count_nonzero(counted))
     if codes is not None:
         parts = np.bincount(codes, parts)

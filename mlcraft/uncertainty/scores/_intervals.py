@@ -115,8 +115,8 @@ def mean_width(
     >>> print(mean_width([0.5, 1.0, 3.5, 3.0], [1.5, 3.0, 4.5, 5.0]))
     mean width 1.5 [0.5813, 2.419]
     """
-    like = lower if upper is not None else np.asarray(lower, dtype=np.float64)[:, 0]
-    _, lower, upper = checked_bounds(np.zeros(len(like)), lower, upper)
+    n = max(np.size(bound) if np.ndim(bound) < 2 else len(bound) for bound in (lower, upper) if bound is not None)
+    _, lower, upper = checked_bounds(np.zeros(n), lower, upper)
     with np.errstate(invalid="ignore"):
         width = np.where(lower < upper, upper - lower, 0.0)  # also of bounds that are both infinite
     return mean_estimate(
