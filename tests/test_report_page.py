@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import re
+import warnings
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -252,3 +255,21 @@ def test_what_evaluate_refuses(tmp_path):
         result = call("evaluate", *arguments)
         assert result.exit_code == 2, (arguments, result.output)
         assert message in " ".join(result.output.split()), result.output
+
+
+def test_the_example_writes_three_pages(tmp_path, monkeypatch, capsys):
+    examples = Path(__file__).resolve().parent.parent / "examples"
+    if not (examples.parents[1] / "shared" / "data" / "adult.parquet").exists():
+        pytest.skip("shared data is not here")
+    monkeypatch.syspath_prepend(str(examples))
+    spec = importlib.util.spec_from_file_location("example_reports", examples / "reports.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module.main(str(tmp_path), 2500)
+    assert capsys.readouterr().out.count("kB") == 3
+    for name in ("adult", "housing", "claims"):
+        page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        assert requests(page) == []
+        assert len(page) < 2_000_000

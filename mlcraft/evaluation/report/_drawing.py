@@ -185,7 +185,7 @@ def _series(ax: Axes, series: Series, x: NDArray[Any], k: int, count: int, horiz
     low, high = np.asarray(series.lower, dtype=np.float64), np.asarray(series.upper, dtype=np.float64)
     has_ends = len(low) == len(y) > 0
     if series.mark in ("line", "steps"):
-        options: dict[str, Any] = {"color": colour, "lw": 1.6, "ls": dash, "label": label, "zorder": 3}
+        options: dict[str, Any] = {"color": colour, "lw": 1.6, "ls": dash, "label": label, "zorder": 5}
         style: dict[str, Any] = {"drawstyle": "steps-post"} if series.mark == "steps" else {}
         ax.plot(*((y, x) if horizontal else (x, y)), **options, **style)
         if has_ends:

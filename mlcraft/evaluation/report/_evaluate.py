@@ -134,7 +134,7 @@ def _facts(task: Task) -> dict[str, Cell]:
     facts: dict[str, Cell] = {"model": _named(task.model), "kind": task.kind, "rows": task.n}
     if task.columns:
         facts["columns"] = len(task.columns)
-    if task.classes is not None:
+    if task.classifies:
         facts["classes"] = len(task.classes)
     if task.groups is not None:
         facts["groups"] = len(np.unique(task.groups))
