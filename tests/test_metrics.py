@@ -225,3 +225,9 @@ def test_many_classes_take_little_memory():
     rng = np.random.default_rng(0)
     y, predicted = rng.integers(0, 20_000, (2, 60_000))
     close("f1_score", y, predicted, average="macro", zero_division=0)
+
+
+@pytest.mark.parametrize("name", ["roc_auc_score", "average_precision_score", "roc_curve", "det_curve"])
+def test_a_score_that_is_nan_is_refused_where_the_row_has_no_weight_too(name):
+    with pytest.raises(ValueError, match="contains NaN"):
+        getattr(ours, name)(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, np.nan]), sample_weight=[1, 1, 1, 0])

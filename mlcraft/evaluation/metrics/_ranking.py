@@ -130,6 +130,7 @@ def _weighted(
     counted = weight != 0
     if counted.all():
         return positive, score, weight
+    assert_all_finite(score[~counted], input_name="y_score")  # of the others the sort tells
     return positive[counted], score[counted], weight[counted]
 
 

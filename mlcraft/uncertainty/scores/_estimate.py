@@ -277,7 +277,7 @@ def _standard_error(values: Doubles, share: Doubles, codes: NDArray[np.intp] | N
     parts = share * np.where(counted, values - value, 0.0)  # a value that does not count may be infinite
     independent = int(np.count_nonzero(counted))
     if codes is not None:
-        parts = np.bincount(codes, parts)
+        parts = np.asarray(np.bincount(codes, parts), dtype=np.float64)
         independent = len(np.unique(codes[counted]))
     factor = independent / (independent - 1.0) if independent > 1 else np.nan
     largest = float(np.abs(parts).max()) or 1.0  # squares of large numbers overflow
