@@ -371,3 +371,11 @@ def test_what_does_not_go_together(rows):
         run(LinearRegression(), np.where(X > 6, np.nan, X), y)
     with pytest.raises(ValueError, match="inconsistent numbers"):
         run(LinearRegression(), X, y[:-1])
+
+
+def test_statistic_that_must_be_told_its_axis():
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    found = bootstrap(lambda rows, axis: rows.mean(axis=axis), X, random_state=0, n_resamples=99)
+    known = bootstrap(lambda rows: rows.mean(axis=0), X, random_state=0, n_resamples=99)
+    np.testing.assert_allclose(found.distribution, known.distribution, rtol=1e-12)
+    np.testing.assert_allclose(found.conf_int(0.8, "bca"), known.conf_int(0.8, "bca"), rtol=1e-12)

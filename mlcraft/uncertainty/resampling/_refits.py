@@ -170,14 +170,17 @@ class Statistic:
             )
 
     def of_rows(self, rows: NDArray[np.intp]) -> tuple[Doubles, Doubles | None]:
-        """Compute it on some rows."""
+        """Compute it on some rows; along axis 0 where the function must be told."""
         parts = [part[rows] for part in self.data]
+        along = {"axis": 0} if _needs_axis(self.function) else {}
         error = None if self.standard_error is None else np.asarray(self.standard_error(*parts), dtype=np.float64)
-        return np.asarray(self.function(*parts), dtype=np.float64), error
+        return np.asarray(self.function(*parts, **along), dtype=np.float64), error
 
     def of_weights(self, weight: Doubles) -> tuple[Doubles, Doubles | None]:
         """Compute it on weighted rows."""
-        return np.asarray(self.function(*self.data, **{str(self.weight_name): weight}), dtype=np.float64), None
+        options: dict[str, Any] = {"axis": 0} if _needs_axis(self.function) else {}
+        options[str(self.weight_name)] = weight
+        return np.asarray(self.function(*self.data, **options), dtype=np.float64), None
 
     def of_many(self, rows: NDArray[np.intp]) -> Doubles:
         """Compute it on many resamples of rows, of shape (count, n_samples), at once."""
@@ -189,6 +192,13 @@ def _arguments(function: Callable[..., Any]) -> set[str]:
         return set(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return set()
+
+
+def _needs_axis(function: Callable[..., Any]) -> bool:
+    """Tell whether a function has an argument `axis` without a default."""
+    if "axis" not in _arguments(function):
+        return False
+    return inspect.signature(function).parameters["axis"].default is inspect.Parameter.empty
 
 
 def _weight_name(estimator: Any) -> str:
