@@ -197,3 +197,11 @@ def test_seeds_and_bad_plans():
         plan_of("pairs", 4, seed=0, clusters=[0, 0, 1])
     with pytest.raises(ValueError, match="NaN"):
         plan_of("pairs", 2, seed=0, strata=[0.0, np.nan])
+
+
+def test_labels_must_be_there():
+    for missing in (None, np.nan):
+        with pytest.raises(ValueError, match="groups holds missing values"):
+            plan_of("pairs", 4, seed=0, clusters=np.array(["a", "b", missing, "a"], dtype=object))
+    with pytest.raises(ValueError, match="strata holds missing values"):
+        plan_of("pairs", 2, seed=0, strata=np.array(["2020-01-01", "NaT"], dtype="datetime64[D]"))

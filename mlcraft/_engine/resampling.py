@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
+from sklearn.utils._missing import is_pandas_na
 
 from mlcraft import _core
 
@@ -142,8 +143,15 @@ def _codes(labels: ArrayLike, n_samples: int, name: str) -> NDArray[np.intp]:
         raise ValueError(f"{name} must hold one label for each of the {n_samples} rows, got shape {labels.shape}")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(f"{name} holds NaN or infinity; give such rows a label of their own")
+    if labels.dtype.kind in "OmM" and any(is_missing(label) for label in labels):
+        raise ValueError(f"{name} holds missing values; give such rows a label of their own")
     codes: NDArray[np.intp] = np.unique(labels, return_inverse=True)[1].astype(np.intp)
     return codes
+
+
+def is_missing(label: Any) -> bool:
+    """Tell whether a label is None, NaN, NaT or the missing value of a data frame."""
+    return label is None or is_pandas_na(label) or bool(label != label)
 
 
 def resample_weights(plan: ResamplePlan, first: int, count: int) -> Doubles:

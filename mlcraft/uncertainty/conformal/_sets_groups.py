@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._missing import is_pandas_na
 from sklearn.utils.validation import _num_samples
+
+from mlcraft._engine.resampling import is_missing
 
 __all__ = ["GroupCodes", "missing_labels"]
 
@@ -94,4 +95,4 @@ def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which labels are None, NaN, NaT or the missing value of a data frame."""
     if labels.dtype != object:
         return np.asarray(labels != labels)  # NaN and NaT differ from themselves
-    return np.array([one is None or is_pandas_na(one) or bool(one != one) for one in labels], dtype=bool)
+    return np.array([is_missing(one) for one in labels], dtype=bool)
