@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import conformal as slow
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression as SklearnLogistic
@@ -704,3 +704,28 @@ def test_weights_reach_the_end_of_nested_pipelines():
             for model in (one, make_pipeline(StandardScaler(), make_pipeline(Ridge())))
         ]
         assert_allclose(*(model.predict_interval(X, 0.5) for model in found), rtol=1e-10)
+
+
+class Silent(RegressorMixin, BaseEstimator):
+    """A mean, and NaN far out."""
+
+    def fit(self, X, y):
+        self.mean_ = np.mean(y)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.where(X[:, 0] > 100, np.nan, self.mean_)
+
+
+@pytest.mark.parametrize("shift", [None, lambda X: np.ones(len(X))], ids=["", "shift"])
+@pytest.mark.parametrize(
+    "method", ["split", "jackknife", "jackknife+", "jackknife-minmax", "cv+", "jackknife+-after-bootstrap"]
+)
+def test_no_prediction_is_an_error(method, shift):
+    X, y = drawn()
+    model = ConformalRegressor(Silent(), method=method, random_state=0, shift=shift, n_resamples=40).fit(X, y)
+    new = np.vstack([X[:2], [[101.0, 0, 0]]])
+    for answer in (model.predict_interval, model.predict_quantile, lambda X, q: model.predict_cdf(X, 0.0, tau=q)):
+        with np.errstate(all="ignore"), pytest.raises(ValueError, match="predicts NaN"):
+            answer(new, 0.5)

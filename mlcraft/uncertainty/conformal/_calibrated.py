@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlcraft.uncertainty.conformal._checks import rank_of, too_few_message
 from mlcraft.uncertainty.conformal._forms import Form
 
-__all__ = ["Calibrated", "Query", "kth", "kth_of_rows", "weighted_of_rows", "weighted_upper"]
+__all__ = ["Calibrated", "Query", "kth", "kth_of_rows", "refuse_nan", "weighted_of_rows", "weighted_upper"]
 
 Doubles = NDArray[np.float64]
 ROUNDING = 1e-12  # of a sum of weights, relative
@@ -138,6 +138,12 @@ class Calibrated:
                 "this level: such rows were hardly seen. Bound the weights, ask for a lower level, or say "
                 "too_few='infinite'."
             )
+
+
+def refuse_nan(predicted: NDArray[Any]) -> None:
+    """Raise where there is no prediction, around which an interval or a distribution could lie."""
+    if np.isnan(predicted).any():
+        raise ValueError("the estimator predicts NaN for some of the rows: there is no interval around it")
 
 
 def kth(values: Doubles, rank: int) -> float:

@@ -14,6 +14,7 @@ from mlcraft.uncertainty.conformal._calibrated import (
     Query,
     kth,
     kth_of_rows,
+    refuse_nan,
     weighted_of_rows,
     weighted_upper,
 )
@@ -193,6 +194,7 @@ class ManyModels:
         n = len(self.calibrated)
         size = max(1, BLOCK_BYTES // (8 * n))
         for rows, predicted in self.left.blocks(X, max_bytes=BLOCK_BYTES):
+            refuse_nan(predicted)
             for start in range(0, len(predicted), size):
                 part = predicted[start : start + size]
                 if member is not None and self.left.n_models != n:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcraft.uncertainty.conformal._calibrated import Calibrated, Query, kth, weighted_upper
+from mlcraft.uncertainty.conformal._calibrated import Calibrated, Query, kth, refuse_nan, weighted_upper
 
 __all__ = ["OneModel"]
 
@@ -59,6 +59,7 @@ class OneModel:
     def cdf(self, X: Any, y: Doubles, tau: Any, query: Query) -> Doubles:
         """Return the predictive distribution function at y, of shape (n_rows, n_points), as y."""
         predicted, found = self.read(X), self.calibrated
+        refuse_nan(predicted)
         centre, _, unit = found.form.ends(predicted, 0.5)
         at = y - centre[:, np.newaxis]
         if unit is not None:

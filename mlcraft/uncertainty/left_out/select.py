@@ -59,7 +59,7 @@ def order_bounds(
     Raises
     ------
     ValueError
-        If shapes do not agree, offsets are NaN, or predictions are not one number a row.
+        If shapes do not agree, offsets or predictions are NaN, or predictions are not one number a row.
 
     Examples
     --------
@@ -86,14 +86,21 @@ def order_bounds(
     weights = getattr(left, "weights", None)
     if weights is not None:  # the predictions are products, which need not be there all at once
         base, points = left.terms(X)
+        _refuse_nan(points)
         chosen = weights if subset is None else weights[counted]
         return _core.order_bounds(base, points, (chosen, None), offsets, factors, ranks)
     member = counted if left.member is None else left.member[counted]
-    bounds = [
-        _core.order_bounds(None, block, (None, member), offsets, None if factors is None else factors[rows], ranks)
-        for rows, block in left.blocks(X, max_bytes)
-    ]
+    bounds = []
+    for rows, block in left.blocks(X, max_bytes):
+        _refuse_nan(block)
+        some = None if factors is None else factors[rows]
+        bounds.append(_core.order_bounds(None, block, (None, member), offsets, some, ranks))
     return np.concatenate(bounds) if bounds else np.empty((0, 2, ranks.shape[1]))
+
+
+def _refuse_nan(predicted: NDArray[Any]) -> None:
+    if np.isnan(predicted).any():
+        raise ValueError("the estimator predicts NaN for some of the rows: there is no interval around it")
 
 
 def _offsets(values: ArrayLike, n: int, name: str) -> Doubles:
