@@ -231,3 +231,8 @@ def test_many_classes_take_little_memory():
 def test_a_score_that_is_nan_is_refused_where_the_row_has_no_weight_too(name):
     with pytest.raises(ValueError, match="contains NaN"):
         getattr(ours, name)(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, np.nan]), sample_weight=[1, 1, 1, 0])
+
+
+def test_a_variance_has_no_negative_weights():
+    with pytest.raises(ValueError, match="cannot be negative"):
+        ours.delong([0, 0, 1, 1], [0.1, 0.4, 0.3, 0.8], sample_weight=[1, -0.5, 1, 1])

@@ -168,7 +168,7 @@ def delong(
     Raises
     ------
     ValueError
-        If y_true does not hold both of two classes, lengths differ, or a score is not finite.
+        If y_true does not hold both of two classes, lengths differ, a score is not finite, or a weight is negative.
 
     References
     ----------
@@ -191,6 +191,8 @@ def delong(
     first = rankings[0]
     n_positives = int(first.positive.sum())
     n_negatives = len(first.positive) - n_positives
+    if first.weight is not None and (first.weight < 0).any():
+        raise ValueError(f"sample_weight holds {first.weight.min():g}; weights of a variance cannot be negative.")
     if not (first.positives > 0 and first.negatives > 0):
         raise ValueError(
             f"y_true holds {n_positives} positive and {n_negatives} negative rows with weight; an area needs both."
