@@ -73,7 +73,7 @@ def test_race_of_every_loss(flowers: str, loss: str, tmp_path: Path) -> None:
     target, options = CASES[loss]
     file = tmp_path / "race.json"
     some = [part for name in ("auto", "newton", "lbfgs", "scikit-learn") for part in ("-s", name)]
-    result = call(flowers, "-t", target, *options, *some, "--json", str(file), "--seconds", "1", width=120)
+    result = call(flowers, "-t", target, *options, *some, "--json", str(file), "--seconds", "20", width=120)
     assert (result.exit_code, result.stderr) == (0, "")
     race = json.loads(file.read_text())
     assert race["loss"] == loss

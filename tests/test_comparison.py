@@ -170,6 +170,14 @@ def test_classifiers_on_held_out_rows(metric):
         assert_allclose(found.scores[name].value, expected, rtol=1e-10)
 
 
+def test_an_area_of_one_is_not_sure():
+    y = np.repeat([0, 1], 30)
+    found = ours.compare({"perfect": y + 0.0, "good": y + np.tile([0.0, 0.4, 1.1], 20)}, None, y, metric="roc_auc")
+    perfect = found.scores["perfect"]
+    assert perfect.value == perfect.upper == 1
+    assert 0.85 < perfect.lower < 0.99
+
+
 def test_three_classes_and_probabilities_in_the_order_of_the_model():
     models = {"a": LogisticRegression().fit(X, THREE), "b": LogisticRegression(C=1e-3).fit(X, THREE)}
     some = THREE != 1  # the model knows a class that is not there

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="make the report again from the data in a folder")
     parser.add_argument("--no-figures", action="store_true", help="tables and data only")
     parser.add_argument("--target", type=float, default=1e-6, metavar="GAP", help="the gap that is raced to (1e-6)")
-    parser.add_argument("--cap", type=float, default=10.0, metavar="SECONDS", help="to walk one curve (10)")
+    parser.add_argument("--cap", type=float, metavar="SECONDS", help="to walk one curve (10; a quick look: 1)")
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="to time one problem (60)")
     parser.add_argument("--repeats", type=int, default=5, metavar="R", help="samples of a level, at most (5)")
     parser.add_argument("--quick", action="store_true", help="few rows and one sample; says whether all works")
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
     quick = arguments.quick
     settings = Settings(
         target=arguments.target,
-        cap=min(arguments.cap, 1.0) if quick else arguments.cap,
+        cap=arguments.cap or (1.0 if quick else 10.0),
         budget=min(arguments.budget, 2.0) if quick else arguments.budget,
         repeats=1 if quick else arguments.repeats,
         rows=ROWS_OF_A_QUICK_LOOK if quick else None,

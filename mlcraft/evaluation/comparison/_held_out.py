@@ -356,10 +356,9 @@ def _compared(rows: _Rows, test: str, level: float, alpha: float, adjust: str | 
     area = _areas(rows, names) if measure.name == "roc_auc" else None
     draws = None if area is not None or rows.normal() else rows.drawn()
     scores, notes = {}, []
-    for i, name in enumerate(names):
+    for name in names:
         if area is not None:
-            low, high = area.interval(level)[i]
-            scores[name] = Estimate(values[name], float(low), float(high), level, len(rows.y), measure.name, "DeLong")
+            scores[name] = _area(rows, name, level)
         else:
             scores[name] = _estimate(rows, values[name], name, None, draws, level)
     if draws is not None and len(next(iter(draws.values()))) < rows.n_resamples:
@@ -388,6 +387,15 @@ def _compared(rows: _Rows, test: str, level: float, alpha: float, adjust: str | 
         adjust or "none",
         tuple(notes),
     )
+
+
+def _area(rows: _Rows, name: str, level: float) -> Estimate:
+    """Return one area, with an interval that exists at 1 as well."""
+    from mlcraft.evaluation import score
+
+    codes = (rows.y == np.unique(rows.y)[1]).astype(int)
+    found = score("roc_auc", codes, rows.predictions[name], level=level, sample_weight=rows.weight, groups=rows.codes)
+    return Estimate(found.value, found.lower, found.upper, level, found.n, "roc_auc", found.method)
 
 
 def _areas(rows: _Rows, names: list[str]) -> Any:

@@ -234,7 +234,7 @@ def _fits(estimator: Any, X: Any, y: Any, splits: Splits, params: dict[str, Any]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return fold_fits(estimator, X, y, splits, params)
-    except Exception:
+    except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError, Warning):
         return None
 
 
