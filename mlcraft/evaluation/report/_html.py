@@ -53,6 +53,7 @@ align-items:start}
 .mlcraft-report td{vertical-align:top;text-align:left;min-width:4em;max-width:34em}
 .mlcraft-report th,.mlcraft-report td{overflow-wrap:break-word}
 .mlcraft-report .t{min-width:9em}
+.mlcraft-report .long{min-width:24em}
 .mlcraft-report .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .mlcraft-report .ends{color:#555;font-size:12.5px}
 .mlcraft-report .notes{margin:8px 0 0;padding-left:18px;color:#4a4a4a;font-size:13.5px;max-width:84ch}
@@ -65,6 +66,7 @@ STATES = {"look": "worth a look", "skipped": "not possible"}
 ENDS = ("value", "lower", "upper")
 WIDE = 6  # columns, those with intervals twice, from which on a table takes the whole width
 LONG = 9  # letters from which on a text may break
+SENTENCE = 60  # letters from which on it needs width, or its row grows tall on a phone
 TALL = 16  # rows from which on it scrolls
 
 
@@ -192,6 +194,8 @@ def _class(table: Table, key: str) -> str:
     lengths = [len(cell) for cell in (row[key] for row in table.rows) if isinstance(cell, str)]
     if not lengths:
         return ' class="n"'
+    if max(lengths) > SENTENCE:
+        return ' class="t long"'
     return ' class="t"' if max(lengths) > LONG else ""
 
 

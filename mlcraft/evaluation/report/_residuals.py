@@ -51,10 +51,10 @@ def residuals_section(task: Task) -> Section | None:
         {"test": name, "statistic": value, "p": p, "finds": said if p < alpha else "nothing"}
         for name, said, (value, p) in tests
     ]
-    sentences = [
-        f"{name} {'finds that' if p < alpha else 'does not find that'} {said} (p = {p:.2g})."
-        for name, said, (_, p) in tests
-    ]
+    sentences = []
+    for name, said, (_, p) in tests:
+        sure = f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
+        sentences.append(f"{name} {'finds that' if p < alpha else 'does not find that'} {said} ({sure}).")
     by_column, more = _columns(task, residual, counted, alpha)
     if task.kind == "count":
         sentences.insert(0, _dispersion(task))
