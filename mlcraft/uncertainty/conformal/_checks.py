@@ -138,8 +138,10 @@ def warn_about_exchangeability(X: Any, y: Any, part: NDArray[Any]) -> None:
             "Use AdaptiveConformal, or check the coverage on the latest rows.",
             ExchangeabilityWarning,
         )
+    if len(part) == 0 or np.min(part) == np.max(part):
+        return  # no other side to have a twin on
     hashes = row_hashes(X, y)
-    if hashes is None or len(hashes) == 0:
+    if hashes is None:
         return
     repeated = _repeated_across(hashes, part)
     count = int(repeated.sum())
