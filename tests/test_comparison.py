@@ -434,3 +434,13 @@ def test_rows_without_weight_are_not_drawn(metric):
         assert found.scores[name] == alone.scores[name]
     with pytest.raises(ValueError, match="sample_weight must not be negative"):
         ours.compare(models, X, y, sample_weight=weight - 0.5, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test", ["friedman", "nemenyi"])
+def test_rank_tests_hold_their_level_over_independent_blocks(test):
+    def trial(random):
+        scores = random.standard_normal((12, 4))
+        return ours.friedman(scores).p_value if test == "friedman" else ours.nemenyi(scores).min()
+
+    assert 0.02 < rejections(trial, 1000, 3) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
