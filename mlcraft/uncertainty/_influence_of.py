@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,7 +227,7 @@ class RowInfluence:
         if "groups" in data:
             raise ValueError("covariances of clusters are not followed here: rows are left out, not clusters")
         direction, what = self._direction(name, at)
-        conclusion = Conclusion(direction, goal, value, checked_level(level), covariance, FitData(**data))  # type: ignore[typeddict-item]
+        conclusion = Conclusion(direction, goal, value, checked_level(level), covariance, cast("FitData", data))
         found = find_flip(conclusion, self._moves, self._without, what, max_share=max_share, refit=refit)
         return found if found.rows is None else replace(found, labels=self._labels(found.rows))
 

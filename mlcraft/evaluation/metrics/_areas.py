@@ -176,6 +176,7 @@ def _several_classes(
     if average not in options:
         raise ValueError(f"average must be one of {options} for multiclass problems")
     if average is None and multi_class == "ovo":
+        # scikit-learn's error and text: a mean over pairs of classes has no value for each class
         raise NotImplementedError("average=None is not implemented for multi_class='ovo'.")
     classes = checked_classes(y_true, labels, y_score.shape[1], "columns in 'y_score'")
     if multi_class == "ovr":
@@ -243,7 +244,8 @@ def average_precision_score(
             )
         return max(0.0, ranking.average_precision)
 
-    if _is_two_classes(y_true, y_score) and pos_label in y_true:  # type: ignore[operator]
+    labels: Any = y_true
+    if _is_two_classes(y_true, y_score) and pos_label in labels:
         check_consistent_length(y_true, y_score, sample_weight)
         return precision_of(y_true, y_score, sample_weight)
     weight = None if sample_weight is None else column_or_1d(sample_weight)

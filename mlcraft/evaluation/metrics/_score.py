@@ -234,7 +234,8 @@ def _larger(y: NDArray[Any]) -> Any:
 def _function(name: str) -> Callable[..., float]:
     from mlcraft import evaluation
 
-    return getattr(evaluation, name)  # type: ignore[no-any-return]
+    function: Callable[..., float] = getattr(evaluation, name)
+    return function
 
 
 def _any_metric(
